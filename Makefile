@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# The two commands of the README, and the few others. The build itself is Meson's: see meson.build.
+BUILD := build
+
+.PHONY: all demo check bench soak fuzz setup install clean
+all: setup
+	@tools/build.sh $(BUILD)
+
+setup:
+	@tools/setup.sh
+
+demo:
+	@tools/demo.sh $(BUILD)
+
+check:
+	@tools/check.py
+
+bench: all
+	@tools/bench.py $(BUILD)
+
+# Longer than a check may take: every experiment five times over, and ten minutes for each fuzzer.
+soak: all
+	@for i in 1 2 3 4 5; do $(BUILD)/lastack lab run all || exit 1; done
+	@tools/fuzz.sh 600
+
+fuzz: setup
+	@tools/fuzz.sh 60
+
+install: all
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-*

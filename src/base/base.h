@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* base.h - the vocabulary every other folder may use. Depends on nothing. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* must() states an invariant. It stays on in release builds: a wrong diagnosis is worse than a dead tool. */
+#define must(cond) ((cond) ? (void)0 : must_fail(#cond, __FILE__, __LINE__))
+#define must_not_reach(why) must_fail(why, __FILE__, __LINE__)
+_Noreturn void must_fail(const char *cond, const char *file, int line);
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+
+/* Time never wraps and never goes backwards: nanoseconds since an arbitrary start. Instants end in _at. */
+typedef uint64_t nsec_t;
+#define NSEC_NEVER UINT64_MAX
+#define NSEC_PER_MS UINT64_C(1000000)
+#define NSEC_PER_S UINT64_C(1000000000)

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check.py - every test, in one go: sets up, reads the tree, builds with gcc, tests, provokes every finding on the
+real kernel, then builds with clang and the sanitizers and tests again. Ends with `N passed, N failed, N skipped`.
+What cannot run here (no root, a tool missing) is counted as skipped and says why."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.chdir(Path(__file__).resolve().parent.parent)
+BUILD, ASAN = 'build', 'build-asan'
+total = {'passed': 0, 'failed': 0, 'skipped': 0}
+started = time.monotonic()
+
+
+def count(what, passed=0, failed=0, skipped=0, why=''):
+    total['passed'] += passed
+    total['failed'] += failed
+    total['skipped'] += skipped
+    counts = ', '.join(f'{n} {word}' for n, word in ((passed, 'passed'), (failed, 'failed'), (skipped, 'skipped')) if n)
+    print(f'{time.monotonic() - started:5.0f} s  {what}: {counts or "nothing ran"}{" (" + why + ")" if why else ""}', flush=True)
+
+
+def run(*command, env=None, timeout=1200):
+    """The command's exit status and everything it printed."""
+    try:
+        p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           env={**os.environ, **(env or {})}, timeout=timeout)
+        return p.returncode, p.stdout.decode(errors='replace')
+    except subprocess.TimeoutExpired as e:
+        return 124, (e.stdout or b'').decode(errors='replace') + f'\ntimed out after {timeout} s\n'
+
+
+def one(what, *command, needs=None, env=None):
+    """A check that is one test."""
+    if needs and not shutil.which(needs):
+        return count(what, skipped=1, why=f'{needs} is not installed')
+    status, out = run(*command, env=env)
+    if status == 77:
+        return count(what, skipped=1, why=out.strip()[-200:])
+    if status:
+        print(out[-6000:])
+    count(what, passed=int(not status), failed=int(bool(status)))
+
+
+def tracked(*suffixes):
+    """Files git knows or would take; in an unpacked archive without git, all of them."""
+    status, out = run('git', 'ls-files', '-co', '--exclude-standard')
+    names = out.splitlines() if status == 0 else [str(p) for p in Path('.').rglob('*') if p.is_file()]
+    return sorted(n for n in names if n.endswith(suffixes) and not n.startswith('build') and Path(n).exists())
+
+
+def meson_tests(what, build, *args, env=None):
+    log = Path(build, 'meson-logs', 'testlog.json')
+    log.unlink(missing_ok=True)
+    status, out = run('meson', 'test', '-C', build, '--no-rebuild', *args, env=env)
+    passed = failed = skipped = 0
+    reasons = set()
+    for line in log.read_text().splitlines() if log.exists() else []:
+        test = json.loads(line)
+        tap = re.findall(r'^(not ok|ok) \d+(.*)$', test.get('stdout') or '', re.M)
+        if tap and test['result'] in ('OK', 'FAIL'):
+            skips = sum('# SKIP' in rest for _, rest in tap)
+            bad = sum(word == 'not ok' and '# SKIP' not in rest for word, rest in tap)
+            skipped += skips
+            failed += bad
+            passed += len(tap) - skips - bad
+            if test['result'] == 'FAIL' and not bad:
+                failed += 1
+        elif test['result'] == 'OK':
+            passed += 1
+        elif test['result'] == 'SKIP':
+            skipped += 1
+            reasons.add((test.get('stdout') or test.get('stderr') or '').strip()[-100:])
+        else:
+            failed += 1
+        if test['result'] not in ('OK', 'SKIP'):
+            print(f'--- {test["name"]}: {test["result"]}\n{(test.get("stdout") or "")[-5000:]}\n{(test.get("stderr") or "")[-3000:]}')
+    if not passed + failed + skipped or (status and not failed):
+        print(out[-3000:])
+        failed += 1
+    count(what, passed, failed, skipped, '; '.join(sorted(reasons)))
+
+
+def clang_tidy():
+    sources = [s for s in tracked('.c') if s.startswith('src/') or s.startswith('tests/unit/')]
+    if not shutil.which('clang-tidy') or not Path(ASAN, 'compile_commands.json').exists():
+        return count('clang-tidy', skipped=1, why='clang-tidy or clang is not installed')
+    workers, bad = [], 0
+    for half in (sources[0::2], sources[1::2]):
+        workers.append(subprocess.Popen(['clang-tidy', '--quiet', '-p', ASAN, *half], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+    for worker in workers:
+        out = worker.communicate()[0].decode(errors='replace')
+        if worker.returncode:
+            bad += 1
+            print(out[-6000:])
+    count('clang-tidy', passed=int(not bad), failed=int(bool(bad)))
+
+
+def sanitized():
+    if not shutil.which('clang'):
+        return count('address and undefined-behaviour sanitizers', skipped=1, why='clang is not installed')
+    status, out = run('tools/build.sh', ASAN, '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dfuzz=true',
+                      '-Doptimization=1', env={'CC': 'clang'})
+    if status:
+        print(out[-6000:])
+        return count('build with clang and sanitizers', failed=1)
+    count('build with clang and sanitizers', passed=1)
+    env = {'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1', 'ASAN_OPTIONS': 'detect_stack_use_after_return=1:allocator_may_return_null=1'}
+    meson_tests('tests under sanitizers', ASAN, '--timeout-multiplier', '4', env=env)
+
+
+def main():
+    run_setup = subprocess.run(['tools/setup.sh'], stdin=subprocess.DEVNULL)
+    one('folder graph, rules, licences (tools/tidy.py)', 'tools/tidy.py')
+    one('clang-format', 'clang-format', '--dry-run', '-Werror', *tracked('.c', '.h'), needs='clang-format')
+    one('spelling', 'codespell', '-L', 'whats,nd,ndoes', *tracked('.c', '.h', '.md', '.def', '.py', '.sh'), needs='codespell')
+    one('shell scripts', 'shellcheck', *tracked('.sh'), '.ci/run', needs='shellcheck')
+    if run_setup.returncode:
+        count('build and every test of it', skipped=1, why='see what to install above')
+        return
+    status, out = run('tools/build.sh', BUILD)
+    if status:
+        print(out[-8000:])
+        return count('build with gcc', failed=1)
+    count('build with gcc', passed=1)
+    one('pure libraries call nothing of the system', 'tools/tidy.py', '--nm', BUILD)
+    meson_tests('tests', BUILD)
+    sanitized()
+    clang_tidy()
+
+
+main()
+print(f'{total["passed"]} passed, {total["failed"]} failed, {total["skipped"]} skipped')
+sys.exit(bool(total['failed']) or not total['passed'])

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what building and testing need, as far as it is missing. On Debian as root it installs; anywhere else it
+# says what to install. Exit 0: everything needed to build is there; 3: something is missing, named on stderr.
+set -u
+
+BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libcmocka-dev'
+CHECK='clang clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git'
+
+missing() {
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$p"
+	done
+}
+
+can_build() {
+	for tool in cc meson ninja pkg-config python3; do
+		command -v "$tool" >/dev/null || return 1
+	done
+	pkg-config --exists libmnl jansson libbpf cmocka
+}
+
+if ! command -v dpkg-query >/dev/null; then
+	can_build && exit 0
+	echo "setup: not a Debian system; install what these Debian packages hold: $BUILD" >&2
+	echo "setup: and, for every check: $CHECK" >&2
+	exit 3
+fi
+
+# shellcheck disable=SC2086 # lists of words
+need=$(missing $BUILD $CHECK)
+[ -z "$need" ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "setup: not root; to have everything, run: sudo apt-get install --no-install-recommends $need" >&2
+	can_build && exit 0
+	exit 3
+fi
+
+echo "setup: installing $need"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086
+if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $need; } </dev/null >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	echo "setup: apt-get failed" >&2
+	can_build && exit 0
+	exit 3
+fi

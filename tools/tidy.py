@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tidy.py - what the compiler cannot check: who may include whom, who may call the outside world, and that every
+rule has its test, its page and its experiment. `tidy.py` reads the tree; `tidy.py --nm build` the pure libraries."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# folder: folders it may include from. This table is the architecture (docs/architecture.md).
+MAY_INCLUDE = {
+    'base': [],
+    'wire': ['base'],
+    'knob': ['base'],
+    'model': ['base'],
+    'engine': ['base', 'wire', 'knob'],
+    'sim': ['base', 'wire', 'knob', 'engine'],
+    'io': ['base', 'wire'],
+    'script': ['base', 'wire', 'knob', 'engine', 'sim', 'io'],
+    'obs': ['base', 'knob', 'model'],
+    'diag': ['base', 'knob', 'model'],
+    'plan': ['base', 'knob', 'model', 'engine', 'sim'],
+    'fix': ['base', 'knob', 'model', 'obs'],
+    'report': ['base', 'model', 'diag', 'plan'],
+    'lab': ['base', 'wire', 'knob', 'model', 'engine', 'sim', 'io', 'script', 'obs', 'diag'],
+    'cli': ['base', 'wire', 'knob', 'model', 'engine', 'sim', 'io', 'script', 'obs', 'diag', 'plan', 'fix', 'report', 'lab'],
+}
+PURE = {'wire', 'engine', 'sim', 'knob', 'diag', 'model', 'plan'}
+PURE_HEADERS = set('assert errno inttypes limits math stdalign stdbool stddef stdint stdio stdlib string strings'.split())
+# What a pure library may ask of the C library: memory, strings, sorting, arithmetic. No clock, no file, no socket.
+PURE_SYMBOLS = set('''memcpy memmove memset memcmp memchr strcmp strcasecmp strncmp strlen strnlen strcpy strncpy strchr strrchr strspn strcspn
+    strstr strpbrk strtoll strtoul snprintf sprintf qsort calloc free reallocarray realloc malloc ceil floor fmin fmax lround llround isinf
+    __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __isoc99_sscanf __memcpy_chk __memset_chk __snprintf_chk __sprintf_chk
+    __strcpy_chk __vsnprintf_chk'''.split())
+SOURCES = ('.c', '.h', '.def')
+errors = []
+
+
+def files(*folders):
+    return sorted(p for d in folders for p in Path(d).rglob('*') if p.is_file())
+
+
+def check_source(path):
+    folder = path.parts[1] if path.parts[0] == 'src' and len(path.parts) > 2 else None
+    text = path.read_text()
+    if 'SPDX-License-Identifier:' not in text[:200]:
+        errors.append(f'{path}: no SPDX-License-Identifier line')
+    if text.count('\n') > 800:
+        errors.append(f'{path}: {text.count(chr(10))} lines; 800 is the limit')
+    for n, line in enumerate(text.splitlines(), 1):
+        m = re.match(r'\s*#\s*include "([a-z]+)/', line)
+        if folder and m and m[1] != folder and m[1] not in MAY_INCLUDE.get(folder, []):
+            errors.append(f'{path}:{n}: {folder}/ may not include {m[1]}/')
+        m = re.match(r'\s*#\s*include <([\w/]+)\.h>', line)
+        if folder in PURE and m and m[1] not in PURE_HEADERS:
+            errors.append(f'{path}:{n}: {folder}/ is pure and may not include <{m[1]}.h>')
+        if line != line.rstrip():
+            errors.append(f'{path}:{n}: trailing space')
+        if re.search(r'\b(TODO|FIXME|XXX)\b', line):
+            errors.append(f'{path}:{n}: unfinished: {line.strip()}')
+        if path.parts[0] == 'tests' and re.search(r'\b(sleep|usleep|nanosleep)\s*\(', line):
+            errors.append(f'{path}:{n}: a test waits for an event, it does not sleep')
+
+
+def rows(path, macro):
+    return re.findall(rf'^{macro}\((\w+)', Path(path).read_text(), re.M) if Path(path).exists() else []
+
+
+def check_rules():
+    """A rule, its unit tests, the experiment that provokes it and its page carry the same id."""
+    rules = rows('src/diag/rules.def', 'RULE')
+    if rules != sorted(rules):
+        errors.append('src/diag/rules.def: not sorted')
+    tests = ''.join(p.read_text() for p in files('tests/unit/diag') if p.suffix == '.c')
+    for rule in rules:
+        if not Path(f'docs/findings/{rule}.md').exists():
+            errors.append(f'docs/findings/{rule}.md: missing')
+        if f'TEST({rule}_' not in tests:
+            errors.append(f'tests/unit/diag: no TEST({rule}_...)')
+    for page in Path('docs/findings').glob('*.md'):
+        if page.stem not in rules:
+            errors.append(f'{page}: no such rule')
+
+
+def check_tree():
+    for path in files('src', 'tests', 'tools'):
+        if path.suffix in SOURCES:
+            check_source(path)
+    check_rules()
+    for script in ('tools/gen_docs.py',):
+        if Path(script).exists():
+            run = subprocess.run([sys.executable, script, '--check'], capture_output=True, text=True)
+            if run.returncode:
+                errors.append((run.stdout + run.stderr).strip())
+
+
+def symbols(lib):
+    out = subprocess.run(['nm', lib], capture_output=True, text=True, check=True).stdout
+    defined = {l.split()[-1] for l in out.splitlines() if re.search(r' [TDRBVWdrbt] ', l)}
+    undefined = {l.split()[-1] for l in out.splitlines() if ' U ' in l}
+    return defined, undefined
+
+
+def check_libraries(build):
+    libs = {f: Path(build, 'src', f, f'lib{f}.a') for f in MAY_INCLUDE}
+    libs = {f: p for f, p in libs.items() if p.exists()}
+    defined = {f: symbols(p)[0] for f, p in libs.items()}
+    for f in sorted(PURE & set(libs)):
+        known = set().union(defined[f], *(defined[d] for d in MAY_INCLUDE[f] if d in defined))
+        for s in sorted(symbols(libs[f])[1] - known - PURE_SYMBOLS):
+            if not s.startswith(('__asan', '__ubsan', '__sanitizer')):
+                errors.append(f'{libs[f]}: {f}/ is pure and may not call {s}()')
+    if not PURE & set(libs):
+        errors.append(f'{build}: no pure library was built')
+
+
+if len(sys.argv) == 3 and sys.argv[1] == '--nm':
+    check_libraries(sys.argv[2])
+elif len(sys.argv) == 1:
+    check_tree()
+else:
+    sys.exit('usage: tidy.py [--nm BUILD]')
+print('\n'.join(errors) or 'tidy', file=sys.stderr if errors else sys.stdout)
+sys.exit(bool(errors))
