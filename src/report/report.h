@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* report.h - findings and model as text for people and JSON for programs. Writes to the given FILE only. */
+#pragma once
+#include "diag/rule.h"
+#include "model/snapshot.h"
+#include <stdio.h>
+
+struct style {
+	bool colour;
+	bool verbose; /* everything; else the first screen of at most 24 lines */
+	unsigned width; /* columns; text is cut or wrapped to it */
+};
+
+/* obs = one or two snapshots; with two, rates are shown. */
+void report_status_text(FILE *out, const struct observation *obs, const struct style *st);
+void report_status_json(FILE *out, const struct observation *obs);
+
+/* What netstat -n | awk '/^tcp/{++S[$NF]}END{for(s in S) print s, S[s]}' prints, in a fixed order. */
+void report_states(FILE *out, const struct observation *obs);
+
+void report_doctor_text(FILE *out, const struct observation *obs, const struct findings *f, const struct style *st);
+void report_doctor_json(FILE *out, const struct observation *obs, const struct findings *f);
+
+/* The page of a finding (docs/findings/ID.md, built in). NULL: no such id. */
+const char *report_page(const char *id);
+void report_page_text(FILE *out, const char *id, const struct style *st); /* must exist */
+
+/* True if some question could not be asked, so that "nothing found" is not an answer. */
+bool report_is_blind(const struct observation *obs);
