@@ -14,6 +14,7 @@ from pathlib import Path
 
 os.chdir(Path(__file__).resolve().parent.parent)
 BUILD, ASAN = 'build', 'build-asan'
+FUZZ_SECONDS = 20
 total = {'passed': 0, 'failed': 0, 'skipped': 0}
 started = time.monotonic()
 
@@ -87,6 +88,20 @@ def meson_tests(what, build, *args, env=None):
     count(what, passed, failed, skipped, '; '.join(sorted(reasons)))
 
 
+def lab():
+    if os.geteuid() != 0:
+        status, out = run(f'{BUILD}/lastack', 'lab', 'list')
+        return count('experiments on this kernel', skipped=max(1, out.count('\n')), why='making network namespaces needs root')
+    status, out = run(f'{BUILD}/lastack', 'lab', 'run', 'all', timeout=420)
+    m = re.search(r'^(\d+) passed, (\d+) failed, (\d+) skipped$', out, re.M)
+    if status or not m:
+        print(out[-8000:])
+    if not m:
+        return count('experiments on this kernel', failed=1, why=f'exit status {status}')
+    passed, failed, skipped = map(int, m.groups())
+    count('experiments on this kernel', passed, failed or int(status not in (0, 77)), skipped)
+
+
 def clang_tidy():
     sources = [s for s in tracked('.c') if s.startswith('src/') or s.startswith('tests/unit/')]
     if not shutil.which('clang-tidy') or not Path(ASAN, 'compile_commands.json').exists():
@@ -113,6 +128,7 @@ def sanitized():
     count('build with clang and sanitizers', passed=1)
     env = {'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1', 'ASAN_OPTIONS': 'detect_stack_use_after_return=1:allocator_may_return_null=1'}
     meson_tests('tests under sanitizers', ASAN, '--timeout-multiplier', '4', env=env)
+    one(f'fuzzers, {FUZZ_SECONDS} s each', 'tools/fuzz.sh', str(FUZZ_SECONDS), ASAN)
 
 
 def main():
@@ -131,6 +147,7 @@ def main():
     count('build with gcc', passed=1)
     one('pure libraries call nothing of the system', 'tools/tidy.py', '--nm', BUILD)
     meson_tests('tests', BUILD)
+    lab()
     sanitized()
     clang_tidy()
 

@@ -72,11 +72,14 @@ def check_rules():
     if rules != sorted(rules):
         errors.append('src/diag/rules.def: not sorted')
     tests = ''.join(p.read_text() for p in files('tests/unit/diag') if p.suffix == '.c')
+    experiments = rows('src/lab/experiments.def', 'EXPERIMENT')
     for rule in rules:
         if not Path(f'docs/findings/{rule}.md').exists():
             errors.append(f'docs/findings/{rule}.md: missing')
         if f'TEST({rule}_' not in tests:
             errors.append(f'tests/unit/diag: no TEST({rule}_...)')
+        if rule not in experiments:
+            errors.append(f'src/lab/experiments.def: no EXPERIMENT({rule}, ...)')
     for page in Path('docs/findings').glob('*.md'):
         if page.stem not in rules:
             errors.append(f'{page}: no such rule')

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* cmds.h - every subcommand. A new one is a file, a line here and a line in cmds.c. */
+#pragma once
+#include "cli/opt.h"
+
+extern const struct cmd cmd_status, cmd_doctor, cmd_explain, cmd_knobs, cmd_capabilities, cmd_lab;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/look.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/complain.h"
+
+enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40, WIDTH_MAX = 500, PROGRESS_FROM_MS = 2000 };
+
+static volatile sig_atomic_t stopped_by;
+
+static void stop(int signo) { stopped_by = signo; }
+
+enum obs_scope look_default_scope(void) { return geteuid() == 0 ? OBS_NETNS_ALL : OBS_NETNS_SELF; }
+
+struct progress {
+	FILE *err;
+	double seconds;
+	bool show, shown;
+};
+
+static bool tick(void *ctx, double done)
+{
+	struct progress *p = ctx;
+
+	if (p->show) {
+		fprintf(p->err, "\rlooking for %.0f s: %3.0f %%", p->seconds, done * 100);
+		fflush(p->err);
+		p->shown = true;
+	}
+	return !stopped_by;
+}
+
+static int complain_observe(int err, const struct why *w)
+{
+	const char *text = w->text[0] ? w->text : strerror(-err);
+
+	if (err == -ENOMEM)
+		return complain(EXIT_INTERNAL, "%s", text);
+	return complain(EXIT_INCOMPLETE, "%s", text);
+}
+
+static int observe(struct obs *o, uint32_t interval_ms, struct observation *ret)
+{
+	struct progress p = {.err = complain_stream(), .seconds = interval_ms / 1000.0};
+	struct sigaction on = {.sa_handler = stop}, old_int, old_term;
+	struct why w = {""};
+	int err;
+
+	p.show = interval_ms > PROGRESS_FROM_MS && isatty(fileno(p.err));
+	stopped_by = 0;
+	sigaction(SIGINT, &on, &old_int);
+	sigaction(SIGTERM, &on, &old_term);
+	err = obs_observe(o, interval_ms, tick, &p, ret, &w);
+	sigaction(SIGINT, &old_int, NULL);
+	sigaction(SIGTERM, &old_term, NULL);
+	if (p.shown)
+		fputs("\r\033[K", p.err);
+	if (stopped_by) {
+		if (!err)
+			observation_done(ret);
+		return EXIT_SIGNAL + stopped_by;
+	}
+	return err ? complain_observe(err, &w) : 0;
+}
+
+int look(const struct look *l, struct observation *ret)
+{
+	struct obs_cfg cfg = {.scope = l->scope, .root = ""};
+	struct obs *o = NULL;
+	struct why w = {""};
+	int err;
+
+	if (l->netns && !obs_scope_parse(l->netns, &cfg))
+		return complain_usage("--netns: '%s' is neither all, self, a process id nor a name", l->netns);
+	cfg.depth = l->depth;
+	err = obs_new(&cfg, &o, &w);
+	if (err == -ENOENT || err == -ESRCH)
+		return complain_usage("--netns: %s", w.text[0] ? w.text : "no such namespace");
+	if (err)
+		return complain_observe(err, &w);
+	err = observe(o, l->interval_ms, ret);
+	obs_free(o);
+	return err;
+}
+
+static unsigned width_of(FILE *out)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize ws;
+	long width = 0;
+
+	if (fileno(out) >= 0 && ioctl(fileno(out), TIOCGWINSZ, &ws) == 0)
+		width = ws.ws_col;
+	if (width == 0 && columns)
+		width = strtol(columns, NULL, 10);
+	if (width <= 0)
+		return WIDTH_DEFAULT;
+	return width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : (unsigned)width;
+}
+
+struct style look_style(FILE *out, bool verbose)
+{
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool tty = fileno(out) >= 0 && isatty(fileno(out));
+
+	return (struct style){
+		.colour = tty && !(no_colour && no_colour[0]) && !(term && strcmp(term, "dumb") == 0),
+		.verbose = verbose,
+		.width = width_of(out),
+	};
+}
