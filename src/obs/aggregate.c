@@ -32,6 +32,7 @@ struct aggregate {
 
 	struct listener *listeners;
 	size_t n_listeners, cap_listeners, n_leftovers;
+	uint32_t last_leftover; /* where the latest one went; only with n_leftovers */
 	struct index listener_ix; /* by address and port, leftovers too */
 	struct port_owner *owners;
 	size_t n_owners, cap_owners;
@@ -269,18 +270,30 @@ static void listener_row(struct listener *l, const struct diag_row *r)
 	}
 }
 
-/* False: one former listener too many. */
+static bool is_at(const struct aggregate *a, uint32_t place, const struct diag_row *r)
+{
+	return place < a->n_listeners && a->listeners[place].port == r->sport &&
+	       ip_eq(a->listeners[place].addr, r->src);
+}
+
+/* False: r is no leftover, or there are too many kinds of them. The rules stand at aggregate_row(). */
 static bool leftover_row(struct aggregate *a, const struct diag_row *r)
 {
-	uint32_t place = listener_at(a, &r->src, r->sport);
+	if (a->port_class[r->sport] != PORT_OUTSIDE || r->dport < WELL_KNOWN)
+		return false;
+	if (!a->n_leftovers || !is_at(a, a->last_leftover, r)) {
+		uint32_t place = listener_at(a, &r->src, r->sport);
 
-	if (place == INDEX_NONE) {
-		if (a->n_leftovers == LEFTOVERS_MAX || !listener_add(a, &r->src, r->sport, false))
-			return false;
-		a->n_leftovers++;
-		place = (uint32_t)a->n_listeners - 1;
+		if (place == INDEX_NONE) {
+			if (!in_range(a, r->dport) || a->n_leftovers == LEFTOVERS_MAX ||
+			    !listener_add(a, &r->src, r->sport, false))
+				return false;
+			a->n_leftovers++;
+			place = (uint32_t)a->n_listeners - 1;
+		}
+		a->last_leftover = place;
 	}
-	listener_row(&a->listeners[place], r);
+	listener_row(&a->listeners[a->last_leftover], r);
 	return true;
 }
 
@@ -398,17 +411,13 @@ static void dest_row(struct aggregate *a, const struct diag_row *r)
  * Whose is a socket? (signatures.md R1)
  *   1. Somebody listens on its local end: the listener's.
  *   2. Its local port can have been chosen by connect() (in ip_local_port_range and not reserved): a connection out.
- *   3. Its remote port is below 1024, or outside our ip_local_port_range (the best guess of the peer's): a service
- *      there, so a connection out from a port that the program chose itself.
- *   4. Else a fixed port here, an ephemeral one there: accepted by a listener that is gone. A leftover.
+ *   3. Its remote port is below 1024: a service there, so a connection out from a port that the program chose itself.
+ *   4. Else a fixed port here. If the remote port lies in our ip_local_port_range (the best guess of the peer's), or
+ *      such a leftover was seen on this local end already: accepted by a listener that is gone. A leftover.
+ *   5. Else a connection out.
  * Both ends of a connection inside one namespace have a row: one falls under 1, the other under 2.
  * A former listener inside the ephemeral range is taken for a connection out: nothing in a row tells them apart.
  */
-static bool is_leftover(const struct aggregate *a, const struct diag_row *r)
-{
-	return a->port_class[r->sport] == PORT_OUTSIDE && r->dport >= WELL_KNOWN && in_range(a, r->dport);
-}
-
 void aggregate_row(void *ctx, const struct diag_row *r)
 {
 	struct aggregate *a = ctx;
@@ -428,7 +437,7 @@ void aggregate_row(void *ctx, const struct diag_row *r)
 	place = listener_for(a, &r->src, r->sport);
 	if (place != INDEX_NONE)
 		listener_row(&a->listeners[place], r);
-	else if (!is_leftover(a, r) || !leftover_row(a, r))
+	else if (!leftover_row(a, r))
 		dest_row(a, r);
 }
 

@@ -291,6 +291,21 @@ TEST(leftover__fixed_port_here_and_ephemeral_port_there)
 	done(&ns);
 }
 
+/* Clients behind a NAT come from any port above 1023. */
+TEST(leftover__any_port_there__once_one_was_seen_on_this_local_end)
+{
+	struct netns ns =
+		FED({IN(ST_TIME_WAIT, 8080, 2000), MINI_AGED(0)}, {IN(ST_TIME_WAIT, 8080, 40000), MINI_AGED(0)},
+		    {IN(ST_TIME_WAIT, 8080, 2001), MINI_AGED(0)}, {IN(ST_TIME_WAIT, 8080, 64000), MINI_AGED(0)},
+		    {IN(ST_TIME_WAIT, 8080, 443), MINI_AGED(0)}, {IN(ST_TIME_WAIT, 9090, 3000), MINI_AGED(0)});
+
+	assert_int_equal(ns.n_listeners, 1);
+	assert_int_equal(ns.listeners[0].port, 8080);
+	assert_int_equal(ns.listeners[0].states.n[ST_TIME_WAIT], 3);
+	assert_int_equal(ns.n_dests, 3); /* 2000 came too early, 443 is a service, nobody listened on 9090 */
+	done(&ns);
+}
+
 TEST(fixed_port_here_and_service_there__is_a_connection_out)
 {
 	struct netns ns = FED({OUT(ST_ESTABLISHED, 8080)},
@@ -519,7 +534,9 @@ RUN(T(nothing__gives_an_empty_namespace),
     T(reserved_port__counts_as_outside_the_range), T(ephemeral_ports__shared_by_destinations__are_counted_once),
     T(destinations__are_told_apart_by_source_address_and_port_and_sorted_by_ports_used),
     T(loopback_connection__one_row_is_the_listeners_the_other_a_loopback_destination),
-    T(leftover__fixed_port_here_and_ephemeral_port_there), T(fixed_port_here_and_service_there__is_a_connection_out),
+    T(leftover__fixed_port_here_and_ephemeral_port_there),
+    T(leftover__any_port_there__once_one_was_seen_on_this_local_end),
+    T(fixed_port_here_and_service_there__is_a_connection_out),
     T(leftover_port__also_used_out_to_a_service__is_counted_as_well_known),
     T(low_end_of_the_range_below_1024__service_ports_there_are_still_services),
     T(range_unknown__everything_unlistened_is_a_destination_outside),
