@@ -53,18 +53,9 @@ def inside():
     table('Idle namespace', idle)
     verdict('doctor --once', idle['lastack doctor --once'][0], 50, ' ms')
 
-    leak = subprocess.Popen([FILL, 'close-wait', str(CLOSE_WAITS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    leak.stdout.readline()
-    subprocess.run([FILL, 'destinations', str(DESTINATIONS)], check=True, stdout=subprocess.DEVNULL)
-    crowd = interleaved(ROUNDS, {'lastack doctor --once': doctor(), 'lastack doctor --once --json': doctor('--json'),
-                                 'ss -Htanp': ['sh', '-c', 'ss -Htanp | wc -l']})
-    table(f'{DESTINATIONS:,} destinations and {CLOSE_WAITS:,} CLOSE_WAIT with an owner', crowd)
-    verdict('doctor --once', crowd['lastack doctor --once'][0] / 1e3, 1, ' s')
-    leak.stdin.close()
-    leak.wait()
-
     print(f'\nmaking {TIME_WAITS:,} TIME_WAITs', flush=True)
-    subprocess.run([FILL, 'time-wait', str(TIME_WAITS)], check=True)
+    server = subprocess.Popen([FILL, 'time-wait', str(TIME_WAITS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    server.stdout.readline()
     pile = interleaved(ROUNDS, {'lastack status --once': [LASTACK, 'status', '--once', '--netns', 'self'],
                                 'bare inet_diag dump': [BARE],
                                 'ss -Htan state time-wait | wc -l': ['sh', '-c', 'ss -Htan state time-wait | wc -l']})
@@ -74,6 +65,18 @@ def inside():
     verdict('ss wall / status wall', ss[0] / status[0], 4, at_least=True)
     verdict('status CPU / bare dump CPU', status[1] / bare[1], 2)
     verdict('status peak memory', status[2] / 1024, 24, ' MiB')
+    server.stdin.close()
+    server.wait()
+
+    leak = subprocess.Popen([FILL, 'close-wait', str(CLOSE_WAITS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    leak.stdout.readline()
+    subprocess.run([FILL, 'destinations', str(DESTINATIONS)], check=True, stdout=subprocess.DEVNULL)
+    crowd = interleaved(ROUNDS, {'lastack doctor --once': doctor(), 'lastack doctor --once --json': doctor('--json'),
+                                 'ss -Htanp': ['sh', '-c', 'ss -Htanp | wc -l']})
+    table(f'{DESTINATIONS:,} destinations and {CLOSE_WAITS:,} CLOSE_WAIT with an owner', crowd)
+    verdict('doctor --once', crowd['lastack doctor --once'][0] / 1e3, 1, ' s')
+    leak.stdin.close()
+    leak.wait()
 
 
 if os.environ.get('LASTACK_BENCH') == 'inside':

@@ -3,7 +3,7 @@
  * fill.c - makes the sockets that the benchmarks look at, in the network namespace it is started in (which must be a
  * private one: it refuses the machine's own). Everything stays on loopback and is bounded by its arguments.
  *
- *   fill time-wait N      N TIME_WAITs on a listening port, from 127.1.0.1, 127.1.0.2, ...
+ *   fill time-wait N      N TIME_WAITs on a listening port, from 127.1.0.1, 127.1.0.2, ... and waits likewise
  *   fill destinations N   N destinations 127.2.x.y:7002 with one TIME_WAIT each
  *   fill close-wait N     N CLOSE_WAITs held by this process, which then waits for its standard input to end
  *
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	printf("ready %ld %.1f\n", n,
 	       (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 	fflush(stdout);
-	if (strcmp(argv[1], "close-wait") == 0)
+	if (*argv[1] != 'd')
 		while (read(STDIN_FILENO, &byte, 1) > 0)
 			;
 	return 0;
