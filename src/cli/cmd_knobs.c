@@ -44,8 +44,8 @@ static int64_t boot_value(const struct snapshot *s, const struct netns *ns, enum
 
 	if (ns->knob_known[KNOB_ehash_entries] && ns->knob[KNOB_ehash_entries] > 0)
 		own = ns->knob[KNOB_ehash_entries];
-	if (id == KNOB_ehash_entries && global)
-		return global;
+	if (id == KNOB_ehash_entries && global) /* negative: the first namespace's table is used */
+		return ns->knob[id] < 0 ? -global : global;
 	if (id == KNOB_max_tw_buckets && own)
 		return own / 2;
 	if (id == KNOB_max_orphans && global)

@@ -20,12 +20,17 @@ const struct rule *rule_find(const char *id)
 	return NULL;
 }
 
-/* Decision order of the section 4; ties are broken by text so that equal input gives equal output. */
+/*
+ * What asks for action comes before mere remarks (info); within each, what fails now before what is about to, and so on
+ * (enum stage). Ties are broken by text so that equal input gives equal output.
+ */
 static int told_before(const void *pa, const void *pb)
 {
 	const struct finding *a = pa, *b = pb;
 	int d;
 
+	if ((a->severity == SEV_INFO) != (b->severity == SEV_INFO))
+		return a->severity == SEV_INFO ? 1 : -1;
 	if (a->stage != b->stage)
 		return a->stage < b->stage ? -1 : 1;
 	if (a->severity != b->severity)

@@ -11,7 +11,7 @@
 enum severity { SEV_INFO, SEV_WARN, SEV_CRIT };
 enum confidence { CONF_LOW, CONF_MEDIUM, CONF_HIGH, CONF_CERTAIN };
 
-/* The order in which findings are told: what fails now comes first, what is harmless last. */
+/* The order in which findings are told: what fails now comes first, what is harmless last; remarks (info) after all. */
 enum stage {
 	STAGE_FAILING,
 	STAGE_ABOUT_TO_FAIL,

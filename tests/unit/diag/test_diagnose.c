@@ -55,10 +55,32 @@ TEST(findings__are_told_in_the_order_of_what_fails_first)
 	assert_true(f.n >= 3);
 	assert_string_equal(f.v[0].rule->id, "PORT001");
 	for (size_t i = 1; i < f.n; i++) {
+		bool remark = f.v[i].severity == SEV_INFO, remark_before = f.v[i - 1].severity == SEV_INFO;
+
+		assert_true(remark_before <= remark);
+		if (remark_before != remark)
+			continue;
 		assert_true(f.v[i - 1].stage <= f.v[i].stage);
 		if (f.v[i - 1].stage == f.v[i].stage)
 			assert_true(f.v[i - 1].severity >= f.v[i].severity);
 	}
+	findings_done(&f);
+}
+
+TEST(findings__a_remark_comes_after_what_asks_for_action)
+{
+	struct rig r;
+	struct findings f;
+
+	rig_init(&r);
+	rig_dest_time_wait(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", 80), 1200); /* churn, ports enough */
+	rig_knob(&r, KNOB_syncookies, 2);
+	rig_ready(&r);
+	assert_int_equal(diagnose(&r.o, NULL, &f), 0);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.v[0].rule->id, "CFG005");
+	assert_string_equal(f.v[1].rule->id, "TW003");
+	assert_true(f.v[1].stage < f.v[0].stage);
 	findings_done(&f);
 }
 
@@ -123,5 +145,6 @@ TEST(every_namespace__is_asked)
 }
 
 RUN(T(rules__are_sorted_and_complete), T(rule_find__ignores_case_and_knows_no_strangers),
-    T(quiet_host__nothing_is_found), T(findings__are_told_in_the_order_of_what_fails_first), T(only__asks_one_rule),
-    T(same_observation__same_findings), T(no_namespace_seen__nothing_is_found), T(every_namespace__is_asked))
+    T(quiet_host__nothing_is_found), T(findings__are_told_in_the_order_of_what_fails_first),
+    T(findings__a_remark_comes_after_what_asks_for_action), T(only__asks_one_rule), T(same_observation__same_findings),
+    T(no_namespace_seen__nothing_is_found), T(every_namespace__is_asked))
