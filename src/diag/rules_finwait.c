@@ -122,8 +122,8 @@ static struct finding *say_half_closed(const struct rule *self, const struct vie
 	f->weight = h->n;
 	SAY(f->process, "%s", proc_text(p).s);
 	SAY(f->what,
-	    "%s waits without a timer for %s peers to close %s: FIN_WAIT_2 after shutdown(SHUT_WR), oldest %s%s", who.s,
-	    num(h->n).s, held_place(h).s, seconds_text(h->oldest_ms / 1000.0).s, held_fds(h).s);
+	    "%s waits without a timer for the peers of %s half-closed connections %s: FIN_WAIT_2 after shutdown(SHUT_WR), oldest %s%s",
+	    who.s, num(h->n).s, held_place(h).s, seconds_text(h->oldest_ms / 1000.0).s, held_fds(h).s);
 	SAY(f->evidence, "FIN_WAIT_2 with a process %s >= %d, oldest %s > %d s; %s", num(h->n).s,
 	    is_growing(&g) ? HALF_CLOSED_MIN : HALF_CLOSED_MANY, seconds_text(h->oldest_ms / 1000.0).s,
 	    HALF_CLOSED_AGE_S, held_growth_text(v, &g).s);

@@ -147,6 +147,7 @@ static void fill_snapshot(struct snapshot *s, nsec_t at)
 	s->taken_at = at;
 	s->wall_s = 1760000000;
 	strcpy(s->kernel, "6.18.44");
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): observation_done() frees it, out of the analyzer's sight */
 	s->kernel_version = KV(6, 18);
 	strcpy(s->hostname, "web\"1\"");
 	s->netns = zeroed(s->n_netns = 2, sizeof(*s->netns));
