@@ -87,22 +87,23 @@ static int append_leaks(struct snapshot *s, const struct leaks *leaks)
 	return 0;
 }
 
-static bool has_ownerless_listener(const struct snapshot *s)
+/* A group of suspects that some process has, but nobody knows which. */
+static bool has_ownerless_suspects(const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_netns; i++)
-		for (size_t k = 0; k < s->netns[i].n_listeners; k++)
-			if (s->netns[i].listeners[k].inode && s->netns[i].listeners[k].proc < 0)
+		for (size_t k = 0; k < s->netns[i].n_holders; k++)
+			if (!s->netns[i].holders[k].orphan && s->netns[i].holders[k].proc < 0)
 				return true;
 	return false;
 }
 
 /*
- * Some processes are out of reach even for root (more capabilities than we have, an LSM). That is no blindness while
- * every listener has an owner among the others.
+ * Some processes are out of reach even for root (more capabilities than we have, an LSM). To root that is no blindness
+ * until a suspect socket turns out to be theirs: without one, all that is lost is the name beside a listener.
  */
 static int note_denied(struct snapshot *s, const struct owners_walk *walk)
 {
-	bool blind = has_ownerless_listener(s) || !has_capability(CAP_SYS_PTRACE);
+	bool blind = has_ownerless_suspects(s) || !has_capability(CAP_SYS_PTRACE);
 	char why[128];
 	int err = 0;
 
@@ -110,8 +111,8 @@ static int note_denied(struct snapshot *s, const struct owners_walk *walk)
 		err = note(&s->missing, &s->n_missing, true, "other users' processes",
 			   "/proc is mounted with hidepid; run as root", "which process has a socket");
 	if (err == 0 && walk->denied) {
-		snprintf(why, sizeof(why), "%u %s their descriptors%s", walk->denied,
-			 walk->denied == 1 ? "process does not show" : "processes do not show",
+		snprintf(why, sizeof(why), "%u %s descriptors%s", walk->denied,
+			 walk->denied == 1 ? "process does not show its" : "processes do not show their",
 			 has_capability(CAP_SYS_PTRACE) ? "" : " (no CAP_SYS_PTRACE; run as root)");
 		err = note(&s->missing, &s->n_missing, blind, "socket owners", why,
 			   "which process has a socket, and leaks");

@@ -129,7 +129,7 @@ void put_missing(struct lines *l, const struct observation *o, bool verbose)
 	while ((m = missing_next(&it, &ns))) {
 		char head[160], text[320];
 
-		snprintf(head, sizeof(head), "%s%s%s: ", m->blind ? "not seen" : "not on this kernel", ns ? " in " : "",
+		snprintf(head, sizeof(head), "%s%s%s: ", m->blind ? "not seen" : "not available", ns ? " in " : "",
 			 ns ? ns->name : "");
 		snprintf(text, sizeof(text), "%s (%s)%s%s", m->what, m->why, m->lost[0] ? "; lost: " : "", m->lost);
 		lines_wrap(l, &(struct paragraph){.head = head,
