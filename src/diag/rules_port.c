@@ -376,6 +376,27 @@ static void cure_port003(struct finding *f)
 	SAY(m->precondition, "routing gives the same source address");
 }
 
+/* Sockets after bind() and before connect() or listen(): the ports they hold are in no list of connections. */
+static void find_bound(const struct rule *self, const struct view *v, struct findings *out)
+{
+	uint32_t bound = v->now->bound, usable = v->ports.usable;
+	struct finding *f;
+
+	if (!v->now->bound_known || bound < BOUND_MIN || bound * UINT64_C(5) < usable)
+		return;
+	f = findings_add(out, self, v, bound * UINT64_C(10) >= usable * UINT64_C(9) ? SEV_CRIT : SEV_WARN,
+			 STAGE_ABOUT_TO_FAIL);
+	f->confidence = CONF_HIGH;
+	f->weight = bound / (double)usable;
+	SAY(f->raise, "ss (iproute2 6.8) lists them: ss -tanp state bound-inactive");
+	SAY(f->what,
+	    "%s sockets are bound to a port but neither connected nor listening: each holds its port against everybody",
+	    num(bound).s);
+	SAY(f->evidence, "bound sockets %s >= 20 %% of %s usable ports; they stand in no list of connections",
+	    num(bound).s, num(usable).s);
+	cure_port003(f);
+}
+
 static void eval_PORT003(const struct rule *self, const struct view *v, struct findings *out)
 {
 	struct sharing s;
@@ -384,6 +405,7 @@ static void eval_PORT003(const struct rule *self, const struct view *v, struct f
 
 	if (!v->ports.known || !v->ports.usable)
 		return;
+	find_bound(self, v, out);
 	s = sharing_of(v);
 	if (!s.biggest || (s.other < BOUND_MIN && s.other * 5 < v->ports.usable))
 		return;

@@ -656,6 +656,27 @@ TEST(PORT003__small_range__a_fifth_is_enough)
 	rig_only(&r);
 }
 
+TEST(PORT003__sockets_only_bound__hold_ports_that_no_list_shows)
+{
+	struct rig r;
+
+	rig_init(&r);
+	r.now->bound = 5646; /* 19.999 % of 28,232 */
+	r.now->bound_known = true;
+	rig_eval(&r, &rule_PORT003);
+	rig_silent(&r);
+	r.now->bound = 5647;
+	rig_eval(&r, &rule_PORT003);
+	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
+	assert_text(rig_only(&r)->what, "5,647 sockets are bound to a port but neither connected nor listening");
+	r.now->bound = 25409;
+	rig_eval(&r, &rule_PORT003);
+	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
+	r.now->bound_known = false;
+	rig_eval(&r, &rule_PORT003);
+	rig_silent(&r);
+}
+
 TEST(PORT003__range_unknown__silent)
 {
 	struct rig r;
@@ -690,4 +711,4 @@ RUN(T(PORT001__no_destination__silent), T(PORT001__below_35_percent__silent),
     T(PORT003__a_fifth_of_the_range__warns), T(PORT003__range_taken_though_every_destination_has_few__is_critical),
     T(PORT003__shared_ports__were_not_bound), T(PORT003__cliff_of_one_destination__explains_the_other_parity),
     T(PORT003__one_destination__is_a_guess), T(PORT003__small_range__a_fifth_is_enough),
-    T(PORT003__range_unknown__silent))
+    T(PORT003__sockets_only_bound__hold_ports_that_no_list_shows), T(PORT003__range_unknown__silent))
