@@ -163,7 +163,8 @@ TEST(FW002__100_that_do_not_grow__informs)
 	half_closed(&r, 100);
 	rig_eval(&r, &rule_FW002);
 	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
-	assert_text(rig_only(&r)->what, "rsync[77] waits without a timer for the peers of 100 half-closed connections on *:873");
+	assert_text(rig_only(&r)->what,
+		    "rsync[77] waits without a timer for the peers of 100 half-closed connections on *:873");
 	assert_text(rig_only(&r)->raise, "rsync, ssh and LDAP");
 }
 
