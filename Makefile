@@ -13,6 +13,7 @@ demo:
 	@tools/demo.sh $(BUILD)
 
 check:
+	@command -v python3 >/dev/null || tools/setup.sh
 	@tools/check.py
 
 bench: all
