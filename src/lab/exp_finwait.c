@@ -95,7 +95,7 @@ static void run_fw002(struct lab *l)
 	lab_await_state(l, l->client, ST_FIN_WAIT_2, HALF_CLOSED + 1, 10);
 	lab_await_sockstat(l, l->client, "tw", 0, 75);
 	f = lab_expect_of(l, lab_look(l, l->client, 0), "FW002", "half-closer", SEV_INFO);
-	lab_expect_text(l, "FW002", f->what, "120 peers");
+	lab_expect_text(l, "FW002", f->what, "120 half-closed connections");
 	lab_expect_text(l, "FW002", f->what, "shutdown(SHUT_WR)");
 	lab_expect_text(l, "FW002", f->what, "(fd ");
 	later.count = MORE;
