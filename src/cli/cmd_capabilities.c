@@ -2,7 +2,9 @@
 #include "base/json.h"
 #include "cli/cmds.h"
 #include "cli/complain.h"
+#include "cli/look.h"
 #include "obs/obs.h"
+#include "report/lines.h"
 
 struct capabilities_cfg {
 	bool json;
@@ -39,11 +41,21 @@ static void print_json(FILE *out, const struct capability *v, size_t n)
 
 static void print_text(FILE *out, const struct capability *v, size_t n)
 {
+	struct lines l = {.out = out, .width = look_style(out, false).width};
+
 	for (size_t i = 0; i < n; i++) {
-		fprintf(out, "%-4s %s%s%s\n", v[i].have ? "yes" : "no", v[i].name, v[i].detail[0] ? ": " : "",
-			v[i].detail);
+		char text[sizeof(v->name) + sizeof(v->detail) + 2];
+
+		snprintf(text, sizeof(text), "%s%s%s", v[i].name, v[i].detail[0] ? ": " : "", v[i].detail);
+		lines_wrap(&l, &(struct paragraph){.head = v[i].have ? "yes  " : "no   ",
+						   .text = text,
+						   .indent = 5,
+						   .max_lines = LINES_NO_LIMIT});
 		if (v[i].lost[0])
-			fprintf(out, "     lost without it: %s\n", v[i].lost);
+			lines_wrap(&l, &(struct paragraph){.head = "     lost without it: ",
+							   .text = v[i].lost,
+							   .indent = 5,
+							   .max_lines = LINES_NO_LIMIT});
 	}
 }
 

@@ -125,6 +125,8 @@ static int verdict(const struct doctor_cfg *c, const struct observation *o, cons
 	for (size_t i = 0; i < f->n; i++)
 		if ((unsigned)f->v[i].severity >= c->fail_on)
 			return EXIT_FINDINGS;
+	if (f->dropped && (unsigned)f->dropped_worst >= c->fail_on)
+		return EXIT_FINDINGS;
 	return report_is_blind(o) ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 

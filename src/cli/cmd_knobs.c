@@ -6,6 +6,7 @@
 #include "cli/complain.h"
 #include "cli/look.h"
 #include "knob/knob.h"
+#include "report/lines.h"
 
 struct knobs_cfg {
 	bool json, changed;
@@ -37,28 +38,11 @@ struct knob_row {
 	int64_t def; /* KNOB_ANY: computed at boot from what we cannot see */
 };
 
-/* net/ipv4/tcp_ipv4.c tcp_sk_init() and tcp.c tcp_init() derive these from the number of ehash buckets. */
-static int64_t boot_value(const struct snapshot *s, const struct netns *ns, enum knob_id id)
-{
-	int64_t global = (int64_t)s->ehash_entries, own = global;
-
-	if (ns->knob_known[KNOB_ehash_entries] && ns->knob[KNOB_ehash_entries] > 0)
-		own = ns->knob[KNOB_ehash_entries];
-	if (id == KNOB_ehash_entries && global) /* negative: the first namespace's table is used */
-		return ns->knob[id] < 0 ? -global : global;
-	if (id == KNOB_max_tw_buckets && own)
-		return own / 2;
-	if (id == KNOB_max_orphans && global)
-		return global / 2;
-	if (id == KNOB_max_syn_backlog && own)
-		return own / 128 > 128 ? own / 128 : 128;
-	return KNOB_ANY;
-}
-
 static struct knob_row judge(const struct snapshot *s, const struct netns *ns, enum knob_id id)
 {
 	struct knob_row r = {.desc = &knob_descs[id], .id = id, .known = ns->knob_known[id], .value = ns->knob[id]};
-	int64_t boot = boot_value(s, ns, id);
+	int64_t own = ns->knob_known[KNOB_ehash_entries] ? ns->knob[KNOB_ehash_entries] : 0;
+	int64_t boot = knob_boot_value(id, s->ehash_entries, own);
 
 	r.def = r.desc->def == KNOB_BOOT ? boot : r.desc->def;
 	if (!r.known)
@@ -87,8 +71,9 @@ static struct version_text version_text(const struct knob_desc *d)
 	return t;
 }
 
-static void print_row(FILE *out, const struct knob_row *r)
+static void print_row(struct lines *l, const struct knob_row *r)
 {
+	FILE *out = l->out;
 	char name[64], value[32] = "-", def[32] = "at boot", rest[64];
 
 	/* Two numbers of one file are two rows. */
@@ -109,7 +94,10 @@ static void print_row(FILE *out, const struct knob_row *r)
 	fprintf(out, ROW_FORMAT, NAME_COLUMNS, name, value, def, knob_unit_name(r->desc->unit), version_text(r->desc).s,
 		rest);
 	if (r->dangerous)
-		fprintf(out, "    dangerous: %s\n", r->desc->danger);
+		lines_wrap(l, &(struct paragraph){.head = "    dangerous: ",
+						  .text = r->desc->danger,
+						  .indent = 4,
+						  .max_lines = LINES_NO_LIMIT});
 }
 
 static bool wanted(const struct knobs_cfg *c, const struct knob_row *r)
@@ -119,6 +107,8 @@ static bool wanted(const struct knobs_cfg *c, const struct knob_row *r)
 
 static void print_text(FILE *out, const struct knobs_cfg *c, const struct snapshot *s)
 {
+	struct lines l = {.out = out, .width = look_style(out, false).width};
+
 	for (size_t i = 0; i < s->n_netns; i++) {
 		const struct netns *ns = &s->netns[i];
 		unsigned shown = 0;
@@ -133,7 +123,7 @@ static void print_text(FILE *out, const struct knobs_cfg *c, const struct snapsh
 			if (!shown++)
 				fprintf(out, ROW_FORMAT, NAME_COLUMNS, "NAME", "VALUE", "DEFAULT", "UNIT", "SINCE",
 					"SCOPE");
-			print_row(out, &r);
+			print_row(&l, &r);
 		}
 		if (!shown)
 			fputs("every knob has its default value\n", out);

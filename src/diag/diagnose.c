@@ -20,21 +20,14 @@ const struct rule *rule_find(const char *id)
 	return NULL;
 }
 
-/*
- * What asks for action comes before mere remarks (info); within each, what fails now before what is about to, and so on
- * (enum stage). Ties are broken by text so that equal input gives equal output.
- */
+/* Ties are broken by text so that equal input gives equal output. */
 static int told_before(const void *pa, const void *pb)
 {
 	const struct finding *a = pa, *b = pb;
-	int d;
+	int d = telling_rank(a->severity, a->stage) - telling_rank(b->severity, b->stage);
 
-	if ((a->severity == SEV_INFO) != (b->severity == SEV_INFO))
-		return a->severity == SEV_INFO ? 1 : -1;
-	if (a->stage != b->stage)
-		return a->stage < b->stage ? -1 : 1;
-	if (a->severity != b->severity)
-		return a->severity > b->severity ? -1 : 1;
+	if (d)
+		return d;
 	if (a->weight > b->weight || a->weight < b->weight)
 		return a->weight > b->weight ? -1 : 1;
 	d = strcmp(a->rule->id, b->rule->id);

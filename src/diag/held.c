@@ -90,6 +90,46 @@ struct held_text held_growth_text(const struct view *v, const struct growth *g)
 	return t;
 }
 
+struct held_text held_descriptors(const struct proc *p)
+{
+	struct held_text t;
+
+	if (p->fds > p->fd_limit)
+		SAY(t.s, "%s descriptors, limit %s", num(p->fds).s, num(p->fd_limit).s);
+	else
+		SAY(t.s, "%s of %s descriptors", num(p->fds).s, num(p->fd_limit).s);
+	return t;
+}
+
+static bool listens(const struct netns *ns, struct ip addr, uint16_t port)
+{
+	for (size_t i = 0; i < ns->n_listeners; i++)
+		if (ns->listeners[i].listening && ns->listeners[i].port == port && ip_eq(ns->listeners[i].addr, addr))
+			return true;
+	return false;
+}
+
+const struct listener *held_listener_before(const struct view *v, const struct listener *l)
+{
+	const struct listener *any = NULL;
+
+	for (size_t i = 0; v->before && i < v->before->n_listeners; i++) {
+		const struct listener *b = &v->before->listeners[i];
+		bool same_family = b->addr.family == l->addr.family;
+
+		if (!b->listening || b->port != l->port)
+			continue;
+		if (ip_eq(b->addr, l->addr))
+			return b;
+		if (!ip_is_any(b->addr) || (any && !same_family))
+			continue;
+		/* [::] takes IPv4 too unless it is IPV6_V6ONLY; if it still listens beside l's row, it is. */
+		if (same_family || (b->addr.family == 6 && !listens(v->now, b->addr, b->port)))
+			any = b;
+	}
+	return any;
+}
+
 /* A name that a shell reads as one plain word. Names come from outside. */
 static bool is_plain(const char *s, size_t len)
 {
@@ -143,7 +183,11 @@ void remedy_more_fds(struct finding *f, const struct proc *p)
 	m = finding_remedy(f, "");
 	SAY(m->action, "To gain time raise the descriptor limit of %s[%" PRId32 "] from %s to %s", p->comm, p->pid,
 	    num(p->fd_limit).s, num(limit).s);
-	SAY(m->precondition, "it does not use select(), whose sets end at descriptor 1023");
-	SAY(m->command, "prlimit --pid %" PRId32 " --nofile=%" PRIu64 ":%" PRIu64, p->pid, limit, limit);
+	SAY(m->precondition,
+	    "the hard limit allows it (prlimit --pid %" PRId32
+	    " --nofile), and it does not use select(), whose sets end at descriptor 1023",
+	    p->pid);
+	/* the soft limit only: a hard one that was lowered cannot be raised again without CAP_SYS_RESOURCE */
+	SAY(m->command, "prlimit --pid %" PRId32 " --nofile=%" PRIu64 ":", p->pid, limit);
 	SAY(m->risk, "postpones the failure, and costs kernel memory for each leaked socket");
 }

@@ -21,6 +21,12 @@ struct held_text held_place(const struct holder *h); /* "on *:8080", "to 10.0.0.
 struct held_text held_fds(const struct holder *h); /* " (fd 5, 6)"; "" unknown */
 struct held_text held_growth_text(const struct view *v, const struct growth *g); /* "+4 in 1.0 s (14,400/h)" */
 
+/* "800 of 1,000 descriptors", or, since a limit may be lowered under open ones, "65 descriptors, limit 64". */
+struct held_text held_descriptors(const struct proc *p);
+
+/* Who listened for l's local end an interval ago: on that address, else on the wildcard. NULL: nobody, or unknown. */
+const struct listener *held_listener_before(const struct view *v, const struct listener *l);
+
 /* "Restart ..." as a stopgap, with the command when systemd or docker started it. p NULL: no row. */
 void remedy_restart(struct finding *f, const struct proc *p, const char *risk);
 

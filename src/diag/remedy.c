@@ -132,7 +132,7 @@ void remedy_widen_range(struct finding *f, const struct view *v)
 /* The next step towards earlier reuse: switch it on, or let it happen sooner. */
 void remedy_tw_reuse(struct finding *f, const struct view *v, const struct dest *d)
 {
-	bool on = v->ports.reuse_any || (v->ports.reuse_loopback && d->loopback);
+	bool on = dest_may_reuse(d, &v->ports);
 	struct ns_prefix in = view_prefix(v);
 	int64_t timestamps, reuse, delay;
 	struct remedy *m;

@@ -31,35 +31,57 @@ const char *confidence_name(enum confidence c)
 	must_not_reach("confidence");
 }
 
+static int64_t knob_or(const struct netns *ns, enum knob_id id, int64_t otherwise)
+{
+	return ns->knob_known[id] ? ns->knob[id] : otherwise;
+}
+
+struct port_budget budget_of(const struct netns *ns)
+{
+	/* The delay was fixed to a second before 6.14; timestamps have been on by default since 2.1. */
+	return port_budget(ns, knob_or(ns, KNOB_port_low, 0), knob_or(ns, KNOB_port_high, 0),
+			   knob_or(ns, KNOB_tw_reuse, 0), knob_or(ns, KNOB_tw_reuse_delay_ms, 1000),
+			   knob_or(ns, KNOB_timestamps, 1));
+}
+
 struct view view_of(const struct observation *o, const struct netns *now)
 {
 	struct view v = {
 		.host = observation_now(o),
 		.now = now,
 		.before = observation_before(o, now->inode),
+		.ports = budget_of(now),
 	};
-	int64_t low = view_knob_or(&v, KNOB_port_low, 0), high = view_knob_or(&v, KNOB_port_high, 0);
 
 	v.interval_s = v.before ? observation_interval_s(o) : 0;
-	/* The delay was fixed to a second before 6.14; timestamps have been on by default since 2.1. */
-	v.ports = port_budget(now, low, high, view_knob_or(&v, KNOB_tw_reuse, 0),
-			      view_knob_or(&v, KNOB_tw_reuse_delay_ms, 1000), view_knob_or(&v, KNOB_timestamps, 1));
 	return v;
 }
 
-/* Greater: told later, and the first to go when there is no room. */
-static int rank(enum stage stage, enum severity severity) { return (int)stage * 4 + (SEV_CRIT - (int)severity); }
+int telling_rank(enum severity severity, enum stage stage)
+{
+	enum { SEVERITIES = SEV_CRIT + 1, STAGES = STAGE_HARMLESS + 1 };
 
-/* The place of the least important finding if the new one matters more; else the spare at the end. */
+	return ((severity == SEV_INFO ? STAGES : 0) + (int)stage) * SEVERITIES + (SEV_CRIT - (int)severity);
+}
+
+static int rank_of(const struct finding *f) { return telling_rank(f->severity, f->stage); }
+
+/* The place of the finding that would be told last if the new one comes before it; else the spare at the end. */
 static struct finding *make_room(struct findings *out, enum severity sev, enum stage stage)
 {
-	struct finding *worst = &out->v[0];
+	struct finding *last = &out->v[0];
+	enum severity lost = sev;
+	bool fits;
 
-	out->dropped++;
 	for (size_t i = 1; i < out->n; i++)
-		if (rank(out->v[i].stage, out->v[i].severity) > rank(worst->stage, worst->severity))
-			worst = &out->v[i];
-	return rank(stage, sev) < rank(worst->stage, worst->severity) ? worst : &out->v[FINDINGS_MAX - 1];
+		if (rank_of(&out->v[i]) > rank_of(last))
+			last = &out->v[i];
+	fits = telling_rank(sev, stage) < rank_of(last);
+	if (fits)
+		lost = last->severity;
+	if (!out->dropped++ || lost > out->dropped_worst)
+		out->dropped_worst = lost;
+	return fits ? last : &out->v[FINDINGS_MAX - 1];
 }
 
 struct finding *findings_add(struct findings *out, const struct rule *rule, const struct view *v, enum severity sev,
@@ -110,6 +132,11 @@ int64_t view_knob_or(const struct view *v, enum knob_id id, int64_t otherwise)
 
 	view_knob(v, id, &value);
 	return value;
+}
+
+int64_t view_boot_value(const struct view *v, enum knob_id id)
+{
+	return knob_boot_value(id, v->host->ehash_entries, view_knob_or(v, KNOB_ehash_entries, 0));
 }
 
 bool view_total(const struct view *v, const char *counter, uint64_t *ret)

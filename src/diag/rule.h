@@ -51,6 +51,7 @@ struct findings {
 	struct finding *v; /* FINDINGS_MAX of them, owned by this struct */
 	size_t n;
 	size_t dropped; /* did not fit */
+	enum severity dropped_worst; /* the greatest severity among those; only when there are any */
 };
 
 /* What a rule sees of one namespace. */
@@ -76,6 +77,9 @@ const struct rule *rule_find(const char *id); /* case does not matter; NULL if u
 /* Runs all rules (or the one with the id `only`) over the observation; sorts what they found. 0 or -ENOMEM. */
 int diagnose(const struct observation *o, const char *only, struct findings *ret);
 void findings_done(struct findings *f);
+
+/* What connect() can choose from in this namespace, from its knobs. */
+struct port_budget budget_of(const struct netns *ns);
 
 const char *severity_name(enum severity s); /* "info", "warn", "crit" */
 const char *confidence_name(enum confidence c); /* "low", ... */

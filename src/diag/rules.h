@@ -11,6 +11,15 @@
 /* What a rule sees of this namespace of the latest snapshot. */
 struct view view_of(const struct observation *o, const struct netns *now);
 
+/*
+ * The order in which findings are told, and the reverse of that in which they go when there is no room: what asks for
+ * action before mere remarks (info); within each, what fails now before what is about to, and so on.
+ */
+int telling_rank(enum severity severity, enum stage stage); /* less: earlier */
+
+/* knob_boot_value() in this namespace. */
+int64_t view_boot_value(const struct view *v, enum knob_id id);
+
 /* Writes a sentence into one of the fixed fields of a finding or remedy. */
 #define SAY(field, ...) snprintf(field, sizeof(field), __VA_ARGS__)
 

@@ -9,6 +9,7 @@ enum {
 	LEAK_MIN = 10, /* sockets before a pile is worth a word */
 	LEAK_AGE_S = 60, /* a program that is only slow has closed by then */
 	LEAK_CRIT = 1000,
+	LEAK_GROWTH_CRIT = 10, /* more in an interval; fewer can be young ones on their way through CLOSE_WAIT */
 	YOUNG_MIN = 100, /* pile of young ones: late closer, or a leak that begins */
 	FDS_WARN_PERCENT = 80,
 	FDS_CRIT_PERCENT = 95,
@@ -20,6 +21,8 @@ static bool is_close_wait(const struct holder *h)
 	/* without an owner for certain it was never accepted: told from the listener's counts */
 	return (h->kind == HOLD_CLOSE_WAIT_UNREAD || h->kind == HOLD_CLOSE_WAIT_READ) && !h->orphan;
 }
+
+static bool is_leaking_fast(const struct growth *g) { return is_growing(g) && g->now - g->before >= LEAK_GROWTH_CRIT; }
 
 static bool is_old(const struct holder *h) { return h->oldest_ms > LEAK_AGE_S * 1000; }
 
@@ -62,6 +65,8 @@ static void say_evidence(struct finding *f, const struct view *v, const struct h
 		append(f->evidence, sizeof(f->evidence), ", median %s", seconds_text(h->median_ms / 1000.0).s);
 	append(f->evidence, sizeof(f->evidence), "; %s bytes unread in all; %s", num(h->queue_bytes).s,
 	       held_growth_text(v, g).s);
+	if (is_old(h) && is_leaking_fast(g))
+		append(f->evidence, sizeof(f->evidence), " >= +%d", LEAK_GROWTH_CRIT);
 	if (h->opts.known)
 		append(f->evidence, sizeof(f->evidence), "; SO_KEEPALIVE %s (it ends those of dead peers only)",
 		       h->opts.keepalive ? "on" : "off");
@@ -82,7 +87,7 @@ static void remedy_code(struct finding *f, const struct view *v, const struct ho
 		    "Fix %s: drain and close every response, and drop a pooled connection that the server closed",
 		    held_program(v, h->proc).s);
 	if (h->n_fd)
-		SAY(m->precondition, "find out where descriptor %d is kept", h->fd[0]);
+		append(m->action, sizeof(m->action), "; find where it keeps descriptor %d", h->fd[0]);
 }
 
 static struct finding *say_leak(const struct rule *self, const struct view *v, const struct holder *h,
@@ -94,7 +99,7 @@ static struct finding *say_leak(const struct rule *self, const struct view *v, c
 	struct finding *f;
 
 	if (is_old(h))
-		sev = h->n >= LEAK_CRIT || is_growing(&g) ? SEV_CRIT : SEV_WARN;
+		sev = h->n >= LEAK_CRIT || is_leaking_fast(&g) ? SEV_CRIT : SEV_WARN;
 	f = findings_add(out, self, v, sev, STAGE_LEAKING);
 	f->weight = h->n;
 	SAY(f->process, "%s", proc_text(p).s);
@@ -104,7 +109,7 @@ static struct finding *say_leak(const struct rule *self, const struct view *v, c
 	say_evidence(f, v, h, &g);
 	if (!is_old(h))
 		f->confidence = CONF_LOW;
-	else if (is_growing(&g) && p)
+	else if (is_leaking_fast(&g) && p)
 		f->confidence = CONF_CERTAIN;
 	else
 		f->confidence = CONF_HIGH;
@@ -133,8 +138,8 @@ static struct finding *say_unaccepted(const struct rule *self, const struct view
 	SAY(f->what, "%s connection%s to %s in CLOSE_WAIT that %s never accepted: ", num(l->close_wait_unaccepted).s,
 	    l->close_wait_unaccepted == 1 ? "" : "s", ip_port_text(l->addr, l->port).s, who.s);
 	if (no_fds)
-		append(f->what, sizeof(f->what), "it is out of descriptors, %s of %s", num(p->fds).s,
-		       num(p->fd_limit).s);
+		append(f->what, sizeof(f->what), "it is %sout of descriptors (%s)",
+		       p->fds < p->fd_limit ? "nearly " : "", held_descriptors(p).s);
 	else
 		append(f->what, sizeof(f->what), "it is stuck or too slow, the clients gave up");
 	append(f->what, sizeof(f->what), "; accept queue %s of %s", num(l->queue).s, num(l->backlog).s);
@@ -156,27 +161,19 @@ static struct finding *say_unaccepted(const struct rule *self, const struct view
 	return f;
 }
 
-static const struct listener *listener_before(const struct view *v, const struct listener *l)
-{
-	for (size_t i = 0; v->before && i < v->before->n_listeners; i++)
-		if (v->before->listeners[i].port == l->port && ip_eq(v->before->listeners[i].addr, l->addr))
-			return &v->before->listeners[i];
-	return NULL;
-}
-
 /* A few that were not there an interval ago are clients that came and went while the program was about to accept. */
 static bool is_passing(const struct view *v, const struct listener *l)
 {
-	const struct listener *b = listener_before(v, l);
+	const struct listener *b = held_listener_before(v, l);
 
-	return l->close_wait_unaccepted < LEAK_MIN && b && b->close_wait_unaccepted == 0;
+	return l->close_wait_unaccepted < LEAK_MIN && v->before && (!b || b->close_wait_unaccepted == 0);
 }
 
 static enum severity unaccepted_severity(const struct view *v, const struct listener *l)
 {
 	if (l->queue > l->backlog || l->close_wait_unaccepted >= LEAK_CRIT)
 		return SEV_CRIT;
-	return l->close_wait_unaccepted < LEAK_MIN && !listener_before(v, l) ? SEV_INFO : SEV_WARN;
+	return l->close_wait_unaccepted < LEAK_MIN && !v->before ? SEV_INFO : SEV_WARN;
 }
 
 static void eval_CW001(const struct rule *self, const struct view *v, struct findings *out)
@@ -235,6 +232,18 @@ static uint64_t leaked_by(const struct netns *ns, int32_t proc, const struct hol
 	return n;
 }
 
+/* What the descriptors of p open now mean; biggest is its greatest group of leaked ones, which grew by g. */
+static void say_limit(struct finding *f, const struct proc *p, const struct holder *biggest, const struct growth *g)
+{
+	if (p->fds > p->fd_limit)
+		append(f->what, sizeof(f->what), ": EMFILE as soon as every number below the limit is taken");
+	else if (p->fds == p->fd_limit)
+		append(f->what, sizeof(f->what), ": accept(), connect() and open() fail with EMFILE now");
+	else if (is_growing(g)) /* other processes may share the growth of the group */
+		append(f->what, sizeof(f->what), ": at this rate EMFILE comes in %s",
+		       seconds_text((p->fd_limit - p->fds) / (g->per_s * biggest->n / (double)g->now)).s);
+}
+
 static struct finding *say_fds(const struct rule *self, const struct view *v, int32_t proc, struct findings *out)
 {
 	const struct proc *p = snapshot_proc(v->host, proc);
@@ -242,19 +251,21 @@ static struct finding *say_fds(const struct rule *self, const struct view *v, in
 	uint64_t leaked = leaked_by(v->now, proc, &biggest);
 	bool crit = (uint64_t)p->fds * 100 >= (uint64_t)p->fd_limit * FDS_CRIT_PERCENT;
 	struct finding *f = findings_add(out, self, v, crit ? SEV_CRIT : SEV_WARN, STAGE_LEAKING);
-	struct growth g = held_growth(v, biggest);
 	struct held_text who = held_who(v, proc);
+	struct growth g;
 	struct remedy *m;
 
+	must(biggest);
+	g = held_growth(v, biggest);
 	f->weight = (double)p->fds / p->fd_limit;
 	SAY(f->process, "%s", proc_text(p).s);
-	SAY(f->what, "%s has %s of %s descriptors open, %s of them sockets it failed to close", who.s, num(p->fds).s,
-	    num(p->fd_limit).s, num(leaked).s);
-	if (p->fds >= p->fd_limit)
-		append(f->what, sizeof(f->what), ": accept(), connect() and open() fail with EMFILE now");
-	else if (is_growing(&g))
-		append(f->what, sizeof(f->what), ": at this rate EMFILE comes in %s",
-		       seconds_text((p->fd_limit - p->fds) / g.per_s).s);
+	if (p->fds > p->fd_limit) /* those were open before the limit was lowered, or inherited */
+		SAY(f->what, "%s is beyond its limit of %s descriptors with %s open", who.s, num(p->fd_limit).s,
+		    num(p->fds).s);
+	else
+		SAY(f->what, "%s has %s open", who.s, held_descriptors(p).s);
+	append(f->what, sizeof(f->what), ", %s of them sockets it failed to close", num(leaked).s);
+	say_limit(f, p, biggest, &g);
 	SAY(f->evidence, "descriptors %s >= %d %% of RLIMIT_NOFILE %s; leaked sockets %s >= %d %% of them; %s",
 	    num(p->fds).s, crit ? FDS_CRIT_PERCENT : FDS_WARN_PERCENT, num(p->fd_limit).s, num(leaked).s,
 	    FDS_SHARE_PERCENT, held_growth_text(v, &g).s);
@@ -312,8 +323,7 @@ static struct finding *say_invisible(const struct rule *self, const struct view 
 	    held_who(v, h->proc).s, num(h->n).s, held_place(h).s[0] ? " " : "", held_place(h).s, held_fds(h).s);
 	SAY(f->evidence, "descriptors of TCP sockets in CLOSE, in no dump: %s >= %d", num(h->n).s, LEAK_MIN);
 	if (p && p->fd_limit)
-		append(f->evidence, sizeof(f->evidence), "; %s of %s descriptors open", num(p->fds).s,
-		       num(p->fd_limit).s);
+		append(f->evidence, sizeof(f->evidence), "; it has %s open", held_descriptors(p).s);
 	f->confidence = CONF_HIGH;
 	SAY(f->raise, "strace -f -e trace=close,accept4,socket shows whether they are ever closed");
 	m = finding_remedy(f, "");

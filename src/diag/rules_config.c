@@ -28,21 +28,6 @@ static bool knob_sane(const struct view *v, enum knob_id id, int64_t *ret)
 	return true;
 }
 
-/* What the kernel computed for this knob when the namespace was made, KNOB_ANY if that cannot be known. */
-static int64_t boot_value(const struct view *v, enum knob_id id)
-{
-	int64_t buckets = (int64_t)(v->host->ehash_entries <= INT32_MAX ? v->host->ehash_entries : 0), own;
-
-	if (knob_descs[id].def != KNOB_BOOT)
-		return KNOB_ANY;
-	/* negative: shared with the first namespace, and as many (proc_tcp_ehash_entries(), sysctl_net_ipv4.c) */
-	if (id == KNOB_max_tw_buckets && knob_sane(v, KNOB_ehash_entries, &own) && own != 0)
-		buckets = own < 0 ? -own : own;
-	if ((id == KNOB_max_tw_buckets || id == KNOB_max_orphans) && buckets > 1)
-		return buckets / 2;
-	return KNOB_ANY;
-}
-
 /* The namespace that the files of /etc speak of. */
 static bool is_host(const struct view *v) { return strcmp(v->now->name, "host") == 0; }
 
@@ -61,24 +46,15 @@ static void say_source(struct finding *f, const struct view *v, enum knob_id id)
 	}
 }
 
-/* sysctl -w NAME=value; a sysctl with two numbers keeps the other one. */
 static void say_command(struct remedy *m, const struct view *v, enum knob_id id, int64_t value)
 {
-	struct ns_prefix in = view_prefix(v);
-	int64_t other;
-
-	if (id == KNOB_port_low && view_knob(v, KNOB_port_high, &other))
-		SAY(m->command, "%ssysctl -w %s=\"%" PRId64 " %" PRId64 "\"", in.s, knob_descs[id].name, value, other);
-	else if (id == KNOB_port_high && view_knob(v, KNOB_port_low, &other))
-		SAY(m->command, "%ssysctl -w %s=\"%" PRId64 " %" PRId64 "\"", in.s, knob_descs[id].name, other, value);
-	else
-		SAY(m->command, "%ssysctl -w %s=%" PRId64, in.s, knob_descs[id].name, value);
+	SAY(m->command, "%ssysctl -w %s=%" PRId64, view_prefix(v).s, knob_descs[id].name, value);
 }
 
 /* Back to what the kernel would have chosen. */
 static struct remedy *remedy_default(struct finding *f, const struct view *v, enum knob_id id)
 {
-	int64_t def = knob_descs[id].def == KNOB_BOOT ? boot_value(v, id) : knob_descs[id].def;
+	int64_t def = knob_descs[id].def == KNOB_BOOT ? view_boot_value(v, id) : knob_descs[id].def;
 	struct remedy *m;
 
 	if (def == KNOB_ANY)
@@ -135,7 +111,8 @@ const struct rule rule_CFG001 = {
 
 static void eval_CFG002(const struct rule *self, const struct view *v, struct findings *out)
 {
-	int64_t boot = boot_value(v, KNOB_max_tw_buckets), limit = boot == KNOB_ANY ? TW_BUCKETS_SMALL : boot, value;
+	int64_t boot = view_boot_value(v, KNOB_max_tw_buckets), limit = boot == KNOB_ANY ? TW_BUCKETS_SMALL : boot,
+		value;
 	uint64_t lost;
 	struct finding *f;
 	struct remedy *m;
@@ -244,45 +221,59 @@ const struct rule rule_CFG005 = {
 
 static bool is_pressed(const struct listener *l) { return (uint64_t)l->queue * 2 >= l->backlog && l->queue > 0; }
 
-static void eval_CFG006(const struct rule *self, const struct view *v, struct findings *out)
-{
-	int64_t usual = v->host->kernel_version < KV(5, 4) ? SOMAXCONN_DEFAULT_OLD : SOMAXCONN_DEFAULT, somaxconn;
-	const struct listener *first = NULL;
-	uint64_t overflows = 0;
-	size_t n = 0, pressed = 0;
-	struct finding *f;
-	struct remedy *m;
+/* Listeners whose backlog somaxconn probably cut. */
+struct capped {
+	const struct listener *first; /* one of them, under pressure if any is */
+	size_t n, pressed;
+	uint64_t overflows;
+};
 
-	if (!knob_sane(v, KNOB_somaxconn, &somaxconn) || somaxconn >= SOMAXCONN_DEFAULT)
-		return;
+static bool is_capped(const struct view *v, int64_t somaxconn, struct capped *ret)
+{
+	int64_t usual = v->host->kernel_version < KV(5, 4) ? SOMAXCONN_DEFAULT_OLD : SOMAXCONN_DEFAULT;
+	struct capped c = {0};
+
+	if (somaxconn >= SOMAXCONN_DEFAULT)
+		return false;
 	for (size_t i = 0; i < v->now->n_listeners; i++) {
 		const struct listener *l = &v->now->listeners[i];
 
 		if (!l->listening || l->backlog != somaxconn)
 			continue;
-		n++;
-		pressed += is_pressed(l);
-		if (!first || (is_pressed(l) && !is_pressed(first)))
-			first = l;
+		c.n++;
+		c.pressed += is_pressed(l);
+		if (!c.first || (is_pressed(l) && !is_pressed(c.first)))
+			c.first = l;
 	}
-	view_delta(v, "ListenOverflows", &overflows);
+	view_delta(v, "ListenOverflows", &c.overflows);
+	*ret = c;
 	/* with the kernel's own default a backlog of 128 is as likely the program's wish */
-	if (!n || (somaxconn >= usual && !pressed && !overflows))
+	return c.n && (somaxconn < usual || c.pressed || c.overflows);
+}
+
+static void eval_CFG006(const struct rule *self, const struct view *v, struct findings *out)
+{
+	int64_t somaxconn;
+	struct capped c;
+	struct finding *f;
+	struct remedy *m;
+
+	if (!knob_sane(v, KNOB_somaxconn, &somaxconn) || !is_capped(v, somaxconn, &c))
 		return;
-	f = findings_add(out, self, v, pressed || overflows ? SEV_WARN : SEV_INFO, STAGE_CONFIG);
-	f->weight = (double)n;
-	SAY(f->what, "somaxconn=%" PRId64 " probably caps the backlog of %zu listener%s, such as %s", somaxconn, n,
-	    n == 1 ? "" : "s", ip_port_text(first->addr, first->port).s);
-	if (pressed)
-		append(f->what, sizeof(f->what), "; its queue holds %s", num(first->queue).s);
-	SAY(f->evidence, "backlog %" PRIu32 " = somaxconn %" PRId64 " < %d", first->backlog, somaxconn,
+	f = findings_add(out, self, v, c.pressed || c.overflows ? SEV_WARN : SEV_INFO, STAGE_CONFIG);
+	f->weight = (double)c.n;
+	SAY(f->what, "somaxconn=%" PRId64 " probably caps the backlog of %zu listener%s, such as %s", somaxconn, c.n,
+	    c.n == 1 ? "" : "s", ip_port_text(c.first->addr, c.first->port).s);
+	if (c.pressed)
+		append(f->what, sizeof(f->what), "; its queue holds %s", num(c.first->queue).s);
+	SAY(f->evidence, "backlog %" PRIu32 " = somaxconn %" PRId64 " < %d", c.first->backlog, somaxconn,
 	    SOMAXCONN_DEFAULT);
-	if (pressed)
-		append(f->evidence, sizeof(f->evidence), "; queue %" PRIu32 " >= 50 %% of it", first->queue);
-	if (overflows)
-		append(f->evidence, sizeof(f->evidence), "; ListenOverflows +%s", num(overflows).s);
+	if (c.pressed)
+		append(f->evidence, sizeof(f->evidence), "; queue %" PRIu32 " >= 50 %% of it", c.first->queue);
+	if (c.overflows)
+		append(f->evidence, sizeof(f->evidence), "; ListenOverflows +%s", num(c.overflows).s);
 	say_source(f, v, KNOB_somaxconn);
-	SAY(f->process, "%s", proc_text(snapshot_proc(v->host, first->proc)).s);
+	SAY(f->process, "%s", proc_text(snapshot_proc(v->host, c.first->proc)).s);
 	f->confidence = CONF_MEDIUM;
 	SAY(f->raise, "what the program passes to listen(): its configuration, or strace -e trace=listen at its start");
 	m = finding_remedy(f, "");
@@ -327,7 +318,7 @@ static bool would_harm(const struct view *v, enum knob_id id, int64_t value)
 {
 	if (id == KNOB_fin_timeout_s && value > FIN_TIMEOUT_DEFAULT_S && value <= FIN_TIMEOUT_QUIRK_S)
 		return true;
-	return knob_is_dangerous(id, value, boot_value(v, id));
+	return knob_is_dangerous(id, value, view_boot_value(v, id));
 }
 
 /* Another line with this name after row i decides instead. */
@@ -370,8 +361,9 @@ static struct finding *say_line(const struct rule *self, const struct view *v, c
 	SAY(m->action, "Comment out line %" PRIu32 " of %s", c->line, c->file);
 	if (!is_plain_path(c->file) || !c->line)
 		return f;
-	SAY(m->precondition, "the line is still where it was: sed keeps the old file as .bak");
-	SAY(m->command, "sed -i.bak '%" PRIu32 "s/^/# /' %s", c->line, c->file);
+	SAY(m->precondition, "the line is still where it was; sed keeps the file as it was before, as .bak-%" PRIu32,
+	    c->line);
+	SAY(m->command, "sed -i.bak-%" PRIu32 " '%" PRIu32 "s/^/# /' %s", c->line, c->line, c->file);
 	return f;
 }
 
@@ -481,10 +473,14 @@ const struct rule rule_CFG008 = {
 
 /* ---- all others ---- */
 
-static bool has_rule_of_its_own(enum knob_id id)
+/* CFG001..CFG005, for the range PORT005; CFG006 speaks of somaxconn where a listener suffers from it. */
+static bool another_rule_speaks(const struct view *v, enum knob_id id, int64_t value)
 {
+	struct capped c;
+
 	return id == KNOB_fin_timeout_s || id == KNOB_max_tw_buckets || id == KNOB_timestamps || id == KNOB_tw_reuse ||
-	       id == KNOB_syncookies;
+	       id == KNOB_syncookies || id == KNOB_port_low || id == KNOB_port_high ||
+	       (id == KNOB_somaxconn && is_capped(v, value, &c));
 }
 
 /* A knob of connection tracking where no packet ever met it. */
@@ -498,7 +494,7 @@ static struct finding *say_knob(const struct rule *self, const struct view *v, e
 				struct findings *out)
 {
 	const struct knob_desc *k = &knob_descs[id];
-	int64_t boot = boot_value(v, id), lo = k->safe_min == KNOB_BOOT ? boot : k->safe_min;
+	int64_t boot = view_boot_value(v, id), lo = k->safe_min == KNOB_BOOT ? boot : k->safe_min;
 	bool low = lo != KNOB_ANY && value < lo;
 	struct finding *f = findings_add(out, self, v, SEV_WARN, STAGE_CONFIG);
 
@@ -518,8 +514,8 @@ static void eval_CFG009(const struct rule *self, const struct view *v, struct fi
 		enum knob_id id = (enum knob_id)i;
 		int64_t value;
 
-		if (has_rule_of_its_own(id) || is_inert(v, id) || !knob_sane(v, id, &value) ||
-		    !knob_is_dangerous(id, value, boot_value(v, id)))
+		if (!knob_sane(v, id, &value) || !knob_is_dangerous(id, value, view_boot_value(v, id)) ||
+		    is_inert(v, id) || another_rule_speaks(v, id, value))
 			continue;
 		if (knob_descs[id].scope == SCOPE_GLOBAL && v->now != v->host->netns) /* told once, for the first one */
 			continue;

@@ -122,7 +122,8 @@ static struct finding *say_half_closed(const struct rule *self, const struct vie
 	f->weight = h->n;
 	SAY(f->process, "%s", proc_text(p).s);
 	SAY(f->what,
-	    "%s waits without a timer for the peers of %s half-closed connections %s: FIN_WAIT_2 after shutdown(SHUT_WR), oldest %s%s",
+	    "%s waits without a timer for the peers of %s half-closed connections %s: FIN_WAIT_2 after "
+	    "shutdown(SHUT_WR), oldest %s%s",
 	    who.s, num(h->n).s, held_place(h).s, seconds_text(h->oldest_ms / 1000.0).s, held_fds(h).s);
 	SAY(f->evidence, "FIN_WAIT_2 with a process %s >= %d, oldest %s > %d s; %s", num(h->n).s,
 	    is_growing(&g) ? HALF_CLOSED_MIN : HALF_CLOSED_MANY, seconds_text(h->oldest_ms / 1000.0).s,
@@ -139,7 +140,7 @@ static struct finding *say_half_closed(const struct rule *self, const struct vie
 		m = finding_remedy(f, "");
 		SAY(m->action, "Set SO_KEEPALIVE in %s: it ends the wait for peers that are dead",
 		    held_program(v, h->proc).s);
-		SAY(m->precondition, "does nothing about living peers that do not close");
+		SAY(m->precondition, "the peers are dead: living ones answer for ever");
 	}
 	remedy_restart(f, p, "they come back until the program limits its wait");
 	return f;
@@ -186,7 +187,7 @@ static void say_stuck_window(struct finding *f, const struct view *v, const stru
 	append(f->evidence, sizeof(f->evidence), "; persist timer: no end while the peer answers window probes");
 	m = finding_remedy(f, "Make the peer's program read, or close: it has stopped taking data");
 	if (h->peer.family)
-		SAY(m->precondition, "look there, for instance at %s", ip_text(h->peer).s);
+		append(m->action, sizeof(m->action), "; look for instance at %s", ip_text(h->peer).s);
 	m = finding_remedy(f, "");
 	SAY(m->action, "Bound it in %s: TCP_USER_TIMEOUT before close()", held_program(v, h->proc).s);
 	SAY(m->risk, "slow but living readers lose the rest of their data");
@@ -199,7 +200,7 @@ static void say_stuck_path(struct finding *f, const struct view *v, const struct
 
 	SAY(f->what, "%s close%s %s stuck in FIN_WAIT_1 for up to %s: the FIN is retransmitted, nobody answers",
 	    num(h->n).s, h->n == 1 ? "" : "s", held_place(h).s, seconds_text(h->oldest_ms / 1000.0).s);
-	append(f->evidence, sizeof(f->evidence), "; retransmission timer");
+	append(f->evidence, sizeof(f->evidence), "; sent again without an answer");
 	if (h->orphan && (retries == 0 || retries == ORPHAN_RETRIES_MEANT_BY_0))
 		append(f->evidence, sizeof(f->evidence), "; each is given up after %d retransmissions, about 108 s",
 		       ORPHAN_RETRIES_MEANT_BY_0);
@@ -227,16 +228,19 @@ static void eval_FW003(const struct rule *self, const struct view *v, struct fin
 	}
 	for (size_t k = 0; k < w.n; k++) {
 		const struct holder *h = &v->now->holders[w.v[k].row];
+		bool window = h->kind == HOLD_FIN_WAIT_1_WINDOW;
 
 		f = findings_add(out, self, v, h->n >= STUCK_WARN ? SEV_WARN : SEV_INFO, STAGE_LEAKING);
 		f->weight = h->n;
 		f->confidence = CONF_HIGH;
 		SAY(f->process, "%s", proc_text(snapshot_proc(v->host, h->proc)).s);
-		SAY(f->evidence, "FIN_WAIT_1 %s >= %d, last answer of the peer %s ago > %d s, %s in the send queues",
-		    num(h->n).s, h->n >= STUCK_WARN ? STUCK_WARN : 1, seconds_text(h->oldest_ms / 1000.0).s,
-		    STUCK_AGE_S, bytes_text(h->queue_bytes).s);
+		SAY(f->evidence, "FIN_WAIT_1 %s >= %d, %s %s%s > %d s, %s in the send queues", num(h->n).s,
+		    h->n >= STUCK_WARN ? STUCK_WARN : 1,
+		    window ? "the peer's window closed for about" : "last answer of the peer",
+		    seconds_text(h->oldest_ms / 1000.0).s, window ? "" : " ago", STUCK_AGE_S,
+		    bytes_text(h->queue_bytes).s);
 		SAY(f->raise, "a packet capture of one such connection");
-		if (h->kind == HOLD_FIN_WAIT_1_WINDOW)
+		if (window)
 			say_stuck_window(f, v, h);
 		else
 			say_stuck_path(f, v, h);
@@ -267,25 +271,32 @@ static void remedy_max_orphans(struct finding *f, int64_t max)
 		return;
 	m = finding_remedy(f, "");
 	SAY(m->action, "Raise tcp_max_orphans to %s", num((uint64_t)max * 2).s);
-	SAY(m->precondition, "free memory: an orphan can hold up to 64 KiB that cannot be swapped");
+	SAY(m->precondition, "memory is free: an orphan can hold up to 64 KiB that cannot be swapped");
 	SAY(m->command, "sysctl -w net.ipv4.tcp_max_orphans=%" PRId64, max * 2);
 	SAY(m->risk, "the pile may use up the memory of the machine instead");
 }
 
 static void eval_FW004(const struct rule *self, const struct view *v, struct findings *out)
 {
-	const struct sockstat *s = &v->now->sockstat;
-	int64_t max = view_knob_or(v, KNOB_max_orphans, 0);
+	/* Orphans and their limit are the machine's: told once, with the first namespace. */
+	const struct view whole = {.host = v->host, .now = v->host->netns};
+	const struct sockstat *s = &whole.now->sockstat;
+	bool first = v->now == whole.now;
+	int64_t max = view_knob_or(&whole, KNOB_max_orphans, 0);
 	double share = s->known && max > 0 ? (double)s->orphan / (double)max : 0;
 	uint64_t aborted = 0;
-	bool counted = view_delta(v, "TCPAbortOnMemory", &aborted);
+	bool counted = view_delta(v, "TCPAbortOnMemory", &aborted); /* this one is the namespace's */
 	struct finding *f;
 	struct remedy *m;
 
-	if (share <= LIMIT_WARN && aborted == 0)
+	if (aborted == 0 && (!first || share <= LIMIT_WARN))
 		return;
 	f = findings_add(out, self, v, share > LIMIT_CRIT || aborted ? SEV_CRIT : SEV_WARN, STAGE_LEAKING);
 	f->weight = share;
+	if (first && share > LIMIT_WARN) {
+		f->netns[0] = '\0'; /* about the whole host */
+		f->netns_inode = 0;
+	}
 	if (share > LIMIT_WARN)
 		SAY(f->what, "%s of at most %s orphans (sockets without a process) on this machine", num(s->orphan).s,
 		    num((uint64_t)max).s);
@@ -320,7 +331,6 @@ static void eval_FW004(const struct rule *self, const struct view *v, struct fin
 const struct rule rule_FW004 = {
 	.id = "FW004",
 	.title = "orphans near the limit",
-	.host = true,
 	.never = {"a lower tcp_max_orphans resets closing sockets, which loses data (ip-sysctl.rst forbids it)",
 		  "TIME_WAIT has nothing to do with it: a timewait socket is no orphan"},
 	.eval = eval_FW004,

@@ -2,6 +2,7 @@
 /* rules_port.c - PORT001..PORT003: connect() finds no local port, or has to search for one. */
 #include "base/text.h"
 #include "diag/remedy.h"
+#include "diag/worst.h"
 #include <math.h>
 
 /* Shares of the usable ports held by one (source, destination, destination port); signatures R16 and R18. */
@@ -15,6 +16,8 @@ enum {
 	NS_PER_LIVE_PORT = 26, /* kernel-truth 3.4: 366 us and 765 us for 14,116 ports */
 	NS_PER_TIME_WAIT_PORT = 54,
 	BOUND_MIN = 100,
+	BOUND_WARN_PERCENT = 20,
+	BOUND_CRIT_PERCENT = 90,
 };
 
 /* The arithmetic of one destination, with the words for it. */
@@ -26,14 +29,25 @@ struct use {
 	struct ip_text to;
 };
 
-/* Closes per second while there were any: during an outage the newest seconds are empty, but the demand is not. */
+/*
+ * Closes per second while there were any: during an outage the newest seconds are empty, but the demand is not. A busy
+ * period begins and ends in the middle of a second, so its two ends are left out where that leaves one.
+ */
 static double busy_rate(const struct tw_ages *a)
 {
+	enum { PAST = AGE_SECONDS - 1 }; /* the last entry has more than its second */
 	uint64_t n = 0, seconds = 0;
 
-	for (unsigned i = 0; i < AGE_SECONDS - 1; i++) {
-		n += a->s[i];
-		seconds += a->s[i] > 0;
+	for (unsigned from = 0, to; from < PAST; from = to + 1) {
+		unsigned ends;
+
+		for (to = from; to < PAST && a->s[to]; to++)
+			;
+		ends = to - from >= 3;
+		for (unsigned i = from + ends; i + ends < to; i++) {
+			n += a->s[i];
+			seconds++;
+		}
 	}
 	return seconds ? (double)n / (double)seconds : 0;
 }
@@ -47,14 +61,24 @@ static bool is_sustained(const struct tw_ages *a)
 	return seconds >= SUSTAINED_S;
 }
 
+/* All of them closed within a moment or two: the end of a run or a restart (R30), no rate to extrapolate from. */
+static bool is_burst(const struct tw_ages *a)
+{
+	unsigned seconds = 0;
+
+	for (unsigned i = 0; i < AGE_SECONDS; i++)
+		seconds += a->s[i] > 0;
+	return seconds > 0 && seconds < SUSTAINED_S;
+}
+
 static struct use use_of(const struct view *v, const struct dest *d)
 {
 	const struct port_budget *b = &v->ports;
-	bool reuse = b->reuse_any || (b->reuse_loopback && d->loopback);
+	bool reuse = dest_may_reuse(d, b);
 	struct use u = {.f = forecast(d, b), .to = ip_port_text(d->dst, d->dport)};
 
 	u.held = d->ports_low_parity + d->ports_other_parity;
-	u.time_wait = d->states.n[ST_TIME_WAIT] < u.held ? d->states.n[ST_TIME_WAIT] : u.held;
+	u.time_wait = d->tw_in_range < u.held ? d->tw_in_range : u.held;
 	u.live = u.held - u.time_wait;
 	u.reusable = u.held - u.f.used;
 	u.share = b->usable ? u.f.used / (double)b->usable : 1;
@@ -87,12 +111,13 @@ static double first_back_s(const struct tw_ages *a)
 static void say_port001(struct finding *f, const struct dest *d, const struct use *u)
 {
 	bool rate_known = is_sustained(&d->tw_ages);
+	double first_s = fmin(first_back_s(&d->tw_ages), u->life_s);
 
 	SAY(f->what, "%s of %s local ports%s towards %s are in use (%s): ", num(u->f.used).s, num(u->f.usable).s,
 	    u->from, u->to.s, percent_text(u->f.used, u->f.usable).s);
 	if (u->f.used >= u->f.usable && u->time_wait)
 		append(f->what, sizeof(f->what), "connect() fails with EADDRNOTAVAIL; the first port is free in %s",
-		       seconds_text(fmin(first_back_s(&d->tw_ages), u->life_s)).s);
+		       seconds_text(first_s).s);
 	else if (u->share >= FULL_SHARE)
 		append(f->what, sizeof(f->what), "connect() fails with EADDRNOTAVAIL now or within moments");
 	else if (isfinite(u->f.to_fail_s) && rate_known)
@@ -102,11 +127,14 @@ static void say_port001(struct finding *f, const struct dest *d, const struct us
 	else if (isfinite(u->f.to_cliff_s) && rate_known)
 		append(f->what, sizeof(f->what), "at this rate every connect() turns slow in %s (PORT002)",
 		       seconds_text(u->f.to_cliff_s).s);
+	else if (u->time_wait && is_burst(&d->tw_ages))
+		append(f->what, sizeof(f->what), "after one burst of closes; they come back in %s unless it repeats",
+		       seconds_text(first_s).s);
 	else
 		append(f->what, sizeof(f->what), "at this rate they suffice");
 }
 
-static void prove_port001(struct finding *f, const struct use *u)
+static void prove_port001(struct finding *f, const struct dest *d, const struct use *u)
 {
 	double t_ok = u->rate > 0 ? (u->f.usable - (double)u->live) / u->rate : 0;
 	double limit = u->share >= FULL_SHARE ? FULL_SHARE : u->share >= CRIT_SHARE ? CRIT_SHARE : WARN_SHARE;
@@ -116,6 +144,10 @@ static void prove_port001(struct finding *f, const struct use *u)
 		append(f->evidence, sizeof(f->evidence), " - reusable %s", num(u->reusable).s);
 	append(f->evidence, sizeof(f->evidence), " = %s %s %.2f x %s usable", num(u->f.used).s,
 	       u->share >= limit ? ">=" : "<", limit, num(u->f.usable).s);
+	if (is_burst(&d->tw_ages) && u->share < FULL_SHARE) {
+		append(f->evidence, sizeof(f->evidence), "; closed in fewer than %d of the last 60 s", SUSTAINED_S);
+		return;
+	}
 	append(f->evidence, sizeof(f->evidence), "; closes %s/s %s (%s - %s live)/%g s = %s/s sustainable",
 	       rate_text(u->rate).s, u->rate > u->sustainable ? ">" : "<=", num(u->f.usable).s, num(u->live).s,
 	       u->life_s, rate_text(u->sustainable).s);
@@ -163,34 +195,49 @@ static void cure_port001(struct finding *f, const struct view *v, const struct d
 		remedy_destroy_time_wait(f, v, d);
 }
 
+/* false: nothing to say about this destination. */
+static bool severity_port001(const struct dest *d, const struct use *u, enum severity *ret)
+{
+	bool soon = u->f.to_fail_s < SOON_S && is_sustained(&d->tw_ages);
+
+	*ret = soon || u->share >= CRIT_SHARE ? SEV_CRIT : SEV_WARN;
+	return u->f.used && (u->share >= WARN_SHARE || soon);
+}
+
+static struct finding *find_shortage(const struct rule *self, const struct view *v, const struct dest *d,
+				     struct findings *out)
+{
+	struct use u = use_of(v, d);
+	enum severity severity;
+	struct finding *f;
+
+	severity_port001(d, &u, &severity);
+	f = findings_add(out, self, v, severity, u.share >= FULL_SHARE ? STAGE_FAILING : STAGE_ABOUT_TO_FAIL);
+	say_port001(f, d, &u);
+	prove_port001(f, d, &u);
+	rate_port001(f, v, d, &u);
+	cure_port001(f, v, d, &u);
+	return f;
+}
+
 static void eval_PORT001(const struct rule *self, const struct view *v, struct findings *out)
 {
-	struct finding *f = NULL;
-	size_t shown = 0, more = 0;
+	struct finding *last = NULL;
+	struct worst w = {.n = 0};
 
 	if (!v->ports.known)
 		return;
 	for (size_t i = 0; i < v->now->n_dests; i++) {
-		const struct dest *d = &v->now->dests[i];
-		struct use u = use_of(v, d);
-		bool soon = u.f.to_fail_s < SOON_S && is_sustained(&d->tw_ages);
+		struct use u = use_of(v, &v->now->dests[i]);
+		enum severity severity;
 
-		if (!u.f.used || (u.share < WARN_SHARE && !soon))
-			continue;
-		if (shown == PER_RULE_MAX) {
-			more++;
-			continue;
-		}
-		shown++;
-		f = findings_add(out, self, v, soon || u.share >= CRIT_SHARE ? SEV_CRIT : SEV_WARN,
-				 u.share >= FULL_SHARE ? STAGE_FAILING : STAGE_ABOUT_TO_FAIL);
-		say_port001(f, d, &u);
-		prove_port001(f, &u);
-		rate_port001(f, v, d, &u);
-		cure_port001(f, v, d, &u);
+		if (severity_port001(&v->now->dests[i], &u, &severity))
+			worst_add(&w, i, 2 * (double)severity + fmin(u.share, 1));
 	}
-	if (f)
-		finding_more(f, more, "destination");
+	for (size_t i = 0; i < w.n; i++)
+		last = find_shortage(self, v, &v->now->dests[w.v[i].row], out);
+	if (last)
+		finding_more(last, w.more, "destination");
 }
 
 const struct rule rule_PORT001 = {
@@ -207,10 +254,8 @@ const struct rule rule_PORT001 = {
 
 static bool reuse_hides_cliff(const struct view *v, const struct dest *d)
 {
-	bool reuse = v->ports.reuse_any || (v->ports.reuse_loopback && d->loopback);
-
 	/* One reusable TIME_WAIT in a hundred ports ends the search after a hundred probes: a few microseconds. */
-	return reuse && (uint64_t)d->tw_reusable * 100 >= v->ports.usable_low_parity;
+	return dest_may_reuse(d, &v->ports) && (uint64_t)d->tw_reusable * 100 >= v->ports.usable_low_parity;
 }
 
 static bool on_cliff(const struct view *v, const struct dest *d)
@@ -235,7 +280,7 @@ static void cure_port002(struct finding *f, const struct view *v, const struct d
 		SAY(m->precondition, "the program can be changed%s",
 		    v->host->kernel_version < KV(6, 8) ? "; the search has no cliff from Linux 6.8 on" : "");
 	}
-	if (d->states.n[ST_TIME_WAIT] > 0 && !v->ports.reuse_any && !(v->ports.reuse_loopback && d->loopback))
+	if (d->tw_in_range && !dest_may_reuse(d, &v->ports))
 		remedy_tw_reuse(f, v, d);
 	remedy_widen_range(f, v);
 }
@@ -270,20 +315,17 @@ static struct finding *find_cliff(const struct rule *self, const struct view *v,
 static void eval_PORT002(const struct rule *self, const struct view *v, struct findings *out)
 {
 	struct finding *last = NULL;
-	size_t shown = 0, more = 0;
+	struct worst w = {.n = 0};
 
 	if (!v->ports.known || view_knob_or(v, KNOB_port_step_width, 0) > 0) /* the search is scattered, 7.1 */
 		return;
-	for (size_t i = 0; i < v->now->n_dests; i++) {
-		if (!on_cliff(v, &v->now->dests[i]))
-			continue;
-		if (shown++ < PER_RULE_MAX)
-			last = find_cliff(self, v, &v->now->dests[i], out);
-		else
-			more++;
-	}
+	for (size_t i = 0; i < v->now->n_dests; i++)
+		if (on_cliff(v, &v->now->dests[i])) /* all of one namespace are equally severe */
+			worst_add(&w, i, dest_ports_used(&v->now->dests[i], &v->ports));
+	for (size_t i = 0; i < w.n; i++)
+		last = find_cliff(self, v, &v->now->dests[w.v[i].row], out);
 	if (last)
-		finding_more(last, more, "destination");
+		finding_more(last, w.more, "destination");
 }
 
 const struct rule rule_PORT002 = {
@@ -341,8 +383,9 @@ static void say_port003(struct finding *f, const struct view *v, const struct sh
 	if (poisoned)
 		SAY(f->what,
 		    "%s of %s local ports are taken although no destination has more than %s: bind() before connect() "
-		    "takes ports from every program, so connect() and bind() fail",
-		    num(s->distinct).s, num(v->ports.usable).s, percent_text(s->fullest, 1).s);
+		    "takes ports from every program, so connect() and bind() %s",
+		    num(s->distinct).s, num(v->ports.usable).s, percent_text(s->fullest, 1).s,
+		    s->distinct < v->ports.usable ? "will fail soon" : "fail");
 	else
 		SAY(f->what,
 		    "%s %s local ports were chosen by bind(), not by connect(): each is taken from every "
@@ -376,24 +419,27 @@ static void cure_port003(struct finding *f)
 	SAY(m->precondition, "routing gives the same source address");
 }
 
-/* Sockets after bind() and before connect() or listen(): the ports they hold are in no list of connections. */
+/* Ports of sockets after bind() and before connect() or listen() are in no list of connections. */
 static void find_bound(const struct rule *self, const struct view *v, struct findings *out)
 {
 	uint32_t bound = v->now->bound, usable = v->ports.usable;
+	uint64_t percents = (uint64_t)bound * 100;
+	bool crit = percents >= (uint64_t)usable * BOUND_CRIT_PERCENT;
 	struct finding *f;
 
-	if (!v->now->bound_known || bound < BOUND_MIN || bound * UINT64_C(5) < usable)
+	if (!v->now->bound_known || bound < BOUND_MIN || percents < (uint64_t)usable * BOUND_WARN_PERCENT)
 		return;
-	f = findings_add(out, self, v, bound * UINT64_C(10) >= usable * UINT64_C(9) ? SEV_CRIT : SEV_WARN,
-			 STAGE_ABOUT_TO_FAIL);
+	f = findings_add(out, self, v, crit ? SEV_CRIT : SEV_WARN, STAGE_ABOUT_TO_FAIL);
 	f->confidence = CONF_HIGH;
 	f->weight = bound / (double)usable;
 	SAY(f->raise, "ss (iproute2 6.8) lists them: ss -tanp state bound-inactive");
 	SAY(f->what,
-	    "%s sockets are bound to a port but neither connected nor listening: each holds its port against everybody",
+	    "%s local ports are held by sockets that are bound but neither connected nor listening: nobody else gets "
+	    "them",
 	    num(bound).s);
-	SAY(f->evidence, "bound sockets %s >= 20 %% of %s usable ports; they stand in no list of connections",
-	    num(bound).s, num(usable).s);
+	SAY(f->evidence,
+	    "ports of sockets that are only bound %s >= %d %% of %s usable; they stand in no list of connections",
+	    num(bound).s, crit ? BOUND_CRIT_PERCENT : BOUND_WARN_PERCENT, num(usable).s);
 	cure_port003(f);
 }
 
@@ -417,7 +463,7 @@ static void eval_PORT003(const struct rule *self, const struct view *v, struct f
 			 : s.distinct * 5 >= v->ports.usable ? SEV_WARN
 							     : SEV_INFO,
 			 poisoned ? STAGE_ABOUT_TO_FAIL : STAGE_CHURN);
-	if ((double)s.distinct >= FULL_SHARE * v->ports.usable && poisoned)
+	if (s.distinct >= v->ports.usable && poisoned)
 		f->stage = STAGE_FAILING;
 	sharing_known = v->now->n_dests >= 2 && s.connections * 10 <= s.distinct * 11;
 	f->confidence = sharing_known ? CONF_MEDIUM : CONF_LOW;

@@ -13,9 +13,18 @@ enum {
 
 static bool is_reserved(const struct netns *ns, uint16_t port)
 {
-	for (size_t i = 0; i < ns->n_reserved; i++)
-		if (port >= ns->reserved[i].low && port <= ns->reserved[i].high)
+	size_t lo = 0, hi = ns->n_reserved;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (port < ns->reserved[mid].low)
+			hi = mid;
+		else if (port > ns->reserved[mid].high)
+			lo = mid + 1;
+		else
 			return true;
+	}
 	return false;
 }
 
@@ -24,17 +33,6 @@ static bool is_reserved(const struct netns *ns, uint16_t port)
 static bool is_exposed(const struct view *v, const struct listener *l)
 {
 	return l->listening && l->port >= v->ports.low && l->port <= v->ports.high && !is_reserved(v->now, l->port);
-}
-
-/* Is a row before i on the same port? Several addresses of one service count once. */
-static bool seen_before(const struct view *v, size_t i)
-{
-	const struct listener *l = v->now->listeners;
-
-	for (size_t k = 0; k < i; k++)
-		if (l[k].port == l[i].port && l[k].listening)
-			return true;
-	return false;
 }
 
 struct exposed {
@@ -46,6 +44,7 @@ struct exposed {
 
 static struct exposed exposed_listeners(const struct view *v)
 {
+	uint8_t seen[(UINT16_MAX + 1) / 8] = {0}; /* a bit for each port: several addresses of a service count once */
 	struct exposed e = {0};
 
 	for (size_t i = 0; i < v->now->n_listeners; i++) {
@@ -55,8 +54,9 @@ static struct exposed exposed_listeners(const struct view *v)
 		if (!is_exposed(v, l))
 			continue;
 		e.reachable |= !ip_is_loopback(l->addr);
-		if (seen_before(v, i))
+		if (seen[l->port / 8] >> l->port % 8 & 1)
 			continue;
+		seen[l->port / 8] |= (uint8_t)(1U << l->port % 8);
 		if (!e.first)
 			e.first = l;
 		if (e.n++ < PORTS_SHOWN)
@@ -197,12 +197,16 @@ static void find_low_ports(const struct rule *self, const struct view *v, struct
 	struct finding *f;
 	struct remedy *m;
 
-	if (v->ports.low >= FIRST_FREE_PORT || v->ports.high <= FIRST_FREE_PORT)
+	if (v->ports.low >= FIRST_FREE_PORT)
 		return;
 	f = add_range_finding(self, v, SEV_WARN, out);
 	SAY(f->what, "ip_local_port_range begins at %u: outgoing connections take well-known service ports",
 	    v->ports.low);
 	SAY(f->evidence, "%u < %d; well-known ports are 0-1023 (RFC 6335)", v->ports.low, FIRST_FREE_PORT);
+	if (v->ports.high <= FIRST_FREE_PORT) { /* nothing would be left */
+		remedy_widen_range(f, v);
+		return;
+	}
 	m = finding_remedy(f, "");
 	SAY(m->action, "Let the range begin at %d", FIRST_FREE_PORT);
 	SAY(m->command, "%ssysctl -w net.ipv4.ip_local_port_range=\"%d %u\"", view_prefix(v).s, FIRST_FREE_PORT,

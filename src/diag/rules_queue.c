@@ -23,13 +23,9 @@ static bool is_near(const struct listener *l)
 /* Was the queue as full an interval ago? One moment of it is no news. True when nobody knows. */
 static bool stays_near(const struct view *v, const struct listener *l)
 {
-	for (size_t i = 0; v->before && i < v->before->n_listeners; i++) {
-		const struct listener *b = &v->before->listeners[i];
+	const struct listener *b = held_listener_before(v, l);
 
-		if (b->port == l->port && ip_eq(b->addr, l->addr))
-			return is_near(b);
-	}
-	return true;
+	return !b || is_near(b);
 }
 
 /* Where programs that are often met let their backlog be set. */
@@ -73,7 +69,7 @@ static void remedy_backlog(struct finding *f, const struct view *v, const struct
 	m = finding_remedy(f, "");
 	SAY(m->action, "Raise the backlog that %s passes to listen()%s%s", held_program(v, l->proc).s,
 	    backlog_setting(p) ? ": " : "", backlog_setting(p) ? backlog_setting(p) : "");
-	SAY(m->precondition, "it holds %s now; the kernel takes the smaller of it and somaxconn (%s)",
+	SAY(m->precondition, "somaxconn allows it, since the smaller one counts: now backlog %s, somaxconn %s",
 	    num(l->backlog).s, somaxconn > 0 ? num((uint64_t)somaxconn).s : "unknown");
 	SAY(m->risk, "helps against bursts only: when accept() is too slow for long, any queue fills");
 }
@@ -105,8 +101,9 @@ static struct finding *say_queue(const struct rule *self, const struct view *v, 
 	    ip_port_text(l->addr, l->port).s, is_full(l) ? "is full" : "is nearly full", num(l->queue).s,
 	    num(l->backlog).s);
 	if (o->delta)
-		append(f->what, sizeof(f->what), "; %s handshake%s dropped in %s, each client waits 1 s and more",
-		       num(o->delta).s, o->delta == 1 ? "" : "s", seconds_text(v->interval_s).s);
+		append(f->what, sizeof(f->what),
+		       "; %s handshake segment%s dropped in %s, each client waits 1 s and more", num(o->delta).s,
+		       o->delta == 1 ? "" : "s", seconds_text(v->interval_s).s);
 	else
 		append(f->what, sizeof(f->what), "; %s is dropped, its client waits 1 s and more",
 		       is_full(l) ? "the next SYN" : "beyond it every SYN");
@@ -144,7 +141,7 @@ static void say_unnamed(const struct rule *self, const struct view *v, const str
 			smallest = l;
 	}
 	SAY(f->what,
-	    "%s handshake%s dropped in %s because an accept queue was full; at this instant none is, so it fills "
+	    "%s handshake segment%s dropped in %s because an accept queue was full; at this instant none is, so it fills "
 	    "in bursts",
 	    num(o->delta).s, o->delta == 1 ? "" : "s", seconds_text(v->interval_s).s);
 	SAY(f->evidence, "ListenOverflows +%s > 0 (%s/s), every queue < %d %% of its backlog", num(o->delta).s,
@@ -155,17 +152,16 @@ static void say_unnamed(const struct rule *self, const struct view *v, const str
 		       num(smallest->backlog).s);
 	f->confidence = CONF_HIGH;
 	SAY(f->raise, "the listener: the drop happens between two looks, so look a few times more");
-	m = finding_remedy(f, "Raise the backlog of the listener that meets bursts, and somaxconn with it");
+	m = finding_remedy(f, "Raise the backlog (Send-Q) of the listener that meets bursts, and somaxconn with it");
 	SAY(m->command, "%sss -Hltn", view_prefix(v).s);
-	SAY(m->precondition, "Send-Q is the backlog: look for the short ones");
 }
 
 static void say_history(const struct rule *self, const struct view *v, uint64_t total, struct findings *out)
 {
-	struct finding *f = findings_add(out, self, v, SEV_INFO, STAGE_HARMLESS);
+	struct finding *f = findings_add(out, self, v, SEV_INFO, STAGE_LOSING);
 
 	f->weight = (double)total;
-	SAY(f->what, "%s handshake%s dropped at a full accept queue since this network namespace began, %s",
+	SAY(f->what, "%s handshake segment%s dropped at a full accept queue since this network namespace began, %s",
 	    num(total).s, total == 1 ? "" : "s", v->before ? "none now" : "when is not known");
 	SAY(f->evidence, "ListenOverflows %s > 0, %s", num(total).s, v->before ? "+0 in the interval" : "one snapshot");
 	if (!v->before) {
@@ -233,6 +229,16 @@ static const struct listener *say_half_open(struct finding *f, const struct view
 	return w.n ? &ns->listeners[w.v[0].row] : NULL;
 }
 
+static struct text growth_text(const struct view *v, const char *counter)
+{
+	struct text t = {"unknown"};
+	uint64_t delta;
+
+	if (view_delta(v, counter, &delta))
+		SAY(t.s, "+%s", num(delta).s);
+	return t;
+}
+
 static void eval_SYN002(const struct rule *self, const struct view *v, struct findings *out)
 {
 	uint64_t cookies = 0, sent = 0, dropped = 0, valid = 0;
@@ -251,8 +257,9 @@ static void eval_SYN002(const struct rule *self, const struct view *v, struct fi
 	f = findings_add(out, self, v, dropped ? SEV_CRIT : SEV_WARN, STAGE_FAILING);
 	f->weight = (double)(dropped ? dropped : sent);
 	SAY(f->evidence,
-	    "in %s: TCPReqQFullDrop +%s, TCPReqQFullDoCookies +%s, SyncookiesSent +%s; tcp_syncookies %" PRId64,
-	    seconds_text(v->interval_s).s, num(dropped).s, num(cookies).s, num(sent).s, mode);
+	    "in %s: TCPReqQFullDrop %s, TCPReqQFullDoCookies %s, SyncookiesSent %s; tcp_syncookies %" PRId64,
+	    seconds_text(v->interval_s).s, growth_text(v, "TCPReqQFullDrop").s,
+	    growth_text(v, "TCPReqQFullDoCookies").s, growth_text(v, "SyncookiesSent").s, mode);
 	if (dropped)
 		SAY(f->what, "A SYN queue is full: %s SYN%s dropped in %s, each client waits 1 s and more",
 		    num(dropped).s, dropped == 1 ? "" : "s", seconds_text(v->interval_s).s);
@@ -267,7 +274,8 @@ static void eval_SYN002(const struct rule *self, const struct view *v, struct fi
 		       real ? "real clients, a burst" : "mostly a SYN flood, or lost answers");
 		SAY(f->raise, "a longer --interval: cookies come back a round trip later");
 	} else {
-		SAY(f->raise, "whether the cookies come back (SyncookiesRecv): real clients or a flood");
+		SAY(f->raise, "%swhether the cookies come back (SyncookiesRecv): real clients or a flood",
+		    cookies || sent ? "" : "with SYN cookies on, ");
 	}
 	l = say_half_open(f, v);
 	if (dropped && mode == 0) {

@@ -40,14 +40,24 @@ static uint32_t live(const struct state_counts *c)
 enum { SUSPECTS_SHOWN = 3 };
 
 /* Counters name no process. Who accepts connections here may be it; the one with most of them is named first. */
+static void add_listeners(struct worst *w, const struct netns *ns, bool with_connections)
+{
+	for (size_t i = 0; i < ns->n_listeners; i++) {
+		uint64_t n = live(&ns->listeners[i].states);
+
+		if (ns->listeners[i].listening && (n > 0) == with_connections)
+			worst_add(w, i, (double)n);
+	}
+}
+
 static void say_suspects(struct finding *f, const struct view *v)
 {
 	const struct netns *ns = v->now;
 	struct worst w = {0};
 
-	for (size_t i = 0; i < ns->n_listeners; i++)
-		if (ns->listeners[i].listening && live(&ns->listeners[i].states))
-			worst_add(&w, i, live(&ns->listeners[i].states));
+	add_listeners(&w, ns, true);
+	if (!w.n) /* short connections are over before anybody looks: then it is whoever listens */
+		add_listeners(&w, ns, false);
 	for (size_t k = 0; k < w.n && k < SUSPECTS_SHOWN; k++) {
 		const struct listener *l = &ns->listeners[w.v[k].row];
 
@@ -55,7 +65,7 @@ static void say_suspects(struct finding *f, const struct view *v)
 		       k ? ", " : "; suspects: ", held_who(v, l->proc).s, ip_port_text(l->addr, l->port).s,
 		       num(live(&l->states)).s);
 	}
-	if (w.n == 1)
+	if (w.n == 1 && !w.more)
 		SAY(f->process, "%s", proc_text(snapshot_proc(v->host, ns->listeners[w.v[0].row].proc)).s);
 }
 
@@ -73,8 +83,8 @@ static void eval_RST001(const struct rule *self, const struct view *v, struct fi
 	f = findings_add(out, self, v, SEV_WARN, STAGE_LOSING);
 	f->weight = unread;
 	SAY(f->what,
-	    "%s closes/s with unread data, %s of all: each sends a RST instead of a FIN, which can destroy the answer on "
-	    "its way (of 400 kB clients got 25 to 60 %%)",
+	    "%s closes/s with unread data, %s of all: each sends a RST instead of a FIN, which can destroy the answer "
+	    "on its way (of 400 kB clients got 25 to 60 %%)",
 	    rate_text(unread).s, percent_text(unread, all).s);
 	SAY(f->evidence, "TCPAbortOnClose %s/s >= %.0f/s and >= %.0f %% of %s closes/s", rate_text(unread).s,
 	    RESET_PER_S_MIN, UNREAD_SHARE_MIN * 100, rate_text(all).s);
@@ -122,12 +132,12 @@ static void remedy_no_linger(struct finding *f, const struct view *v, int32_t pr
 	struct remedy *m;
 
 	if (is_haproxy(v, proc)) {
-		m = finding_remedy(f, "Remove \"option nolinger\" from the frontend");
-		SAY(m->precondition, "against TIME_WAIT towards servers it may stay in that backend alone");
+		finding_remedy(f, "Remove \"option nolinger\" from the frontend; "
+				  "against TIME_WAIT towards servers it may stay in that backend alone");
 		return;
 	}
 	m = finding_remedy(f, "Remove SO_LINGER with time 0; close() alone sends what is left and a FIN");
-	SAY(m->precondition, "it was put there against TIME_WAIT: first see what PORT001 and TW002 say about that");
+	SAY(m->precondition, "PORT001 and TW002 are silent, if it was put there against TIME_WAIT");
 	SAY(m->risk, "its TIME_WAITs come back; on a listening port they are harmless");
 }
 
@@ -141,7 +151,7 @@ static struct finding *say_linger(const struct rule *self, const struct view *v,
 
 	SAY(f->process, "%s", proc_text(snapshot_proc(v->host, proc)).s);
 	SAY(f->what,
-	    "%s %s has SO_LINGER on with time 0: every close() is a RST that throws unsent data away, of 400 kB "
+	    "%s%s has SO_LINGER on with time 0: every close() is a RST that throws unsent data away, of 400 kB "
 	    "clients got 27 to 57 %%",
 	    held_who(v, proc).s, place);
 	SAY(f->evidence, "getsockopt(SO_LINGER) of its socket = {1, 0}");
@@ -177,23 +187,24 @@ static size_t tell_linger(const struct rule *self, const struct view *v, struct 
 			worst_add(&w, ns->n_listeners + i, ns->holders[i].n);
 	for (size_t k = 0; k < w.n; k++) {
 		size_t i = w.v[k].row;
-		char place[96];
+		char place[sizeof(struct held_text) + 1]; /* with a blank before it; "" unknown, as of a dead socket */
 
 		if (i < ns->n_listeners) {
 			const struct listener *l = &ns->listeners[i];
 
-			SAY(place, "on %s", ip_port_text(l->addr, l->port).s);
+			SAY(place, " on %s", ip_port_text(l->addr, l->port).s);
 			f = say_linger(self, v, l->proc, place, out);
 		} else {
 			const struct holder *h = &ns->holders[i - ns->n_listeners];
 
-			f = say_linger(self, v, h->proc, held_place(h).s, out);
+			SAY(place, "%s%s", held_place(h).s[0] ? " " : "", held_place(h).s);
+			f = say_linger(self, v, h->proc, place, out);
 			if (is_haproxy(v, h->proc) && !h->lport) {
 				f->severity = SEV_INFO;
 				SAY(f->what,
-				    "%s %s resets its connections (SO_LINGER with time 0), as it does towards "
+				    "%s%s resets its connections (SO_LINGER with time 0), as it does towards "
 				    "servers after the whole answer",
-				    held_who(v, h->proc).s, held_place(h).s);
+				    held_who(v, h->proc).s, place);
 			}
 		}
 		f->weight = w.v[k].weight;

@@ -21,25 +21,13 @@ static bool would_block(const struct listener *l)
 	return l->listening && l->opts.known && !l->opts.reuseaddr && !l->opts.reuseport && leftovers(l) > 0;
 }
 
-/* This listener as it was an interval ago, if it listened then. */
-static const struct listener *listened_before(const struct view *v, const struct listener *l)
-{
-	for (size_t i = 0; v->before && i < v->before->n_listeners; i++) {
-		const struct listener *b = &v->before->listeners[i];
-
-		if (b->listening && b->port == l->port && ip_eq(b->addr, l->addr))
-			return b;
-	}
-	return NULL;
-}
-
 static bool is_left_behind(const struct view *v, const struct listener *l)
 {
 	const struct listener *b;
 
 	if (l->listening || !l->states.n[ST_TIME_WAIT])
 		return false;
-	b = listened_before(v, l);
+	b = held_listener_before(v, l);
 	return !b || !b->opts.known || !(b->opts.reuseaddr || b->opts.reuseport);
 }
 
@@ -72,7 +60,7 @@ static void remedy_destroy(struct finding *f, const struct view *v, const struct
 	if (v->host->kernel_version < KV(6, 0)) /* TIME_WAIT sockets can be destroyed since then */
 		return;
 	m = finding_remedy(f, "Emergency: destroy the TIME_WAITs of this port only, so that the service starts now");
-	SAY(m->precondition, "a person decides; root; the old instance is gone");
+	SAY(m->precondition, "a person decided so, and the old instance is gone");
 	SAY(m->command, "%sss -K state time-wait sport = :%u", view_prefix(v).s, l->port);
 	SAY(m->risk, "TIME-WAIT assassination (RFC 1337): a late segment can reach the next connection");
 }
@@ -95,8 +83,10 @@ static struct finding *say_would_block(const struct rule *self, const struct vie
 	SAY(f->evidence, "SO_REUSEADDR 0 and SO_REUSEPORT 0 on the listener, sockets on its port %s > 0: ", num(n).s);
 	say_states(f, l);
 	m = finding_remedy(f, "");
-	SAY(m->action, "Set SO_REUSEADDR before bind() in %s, one release ahead", who.s);
-	SAY(m->precondition, "it helps from the second restart on: the flag must be on the OLD sockets too");
+	SAY(m->action,
+	    "Set SO_REUSEADDR before bind() in %s, one release ahead: "
+	    "the OLD sockets must carry it, so it helps from the second restart on",
+	    who.s);
 	remedy_wait(f, l);
 	return f;
 }
@@ -104,16 +94,20 @@ static struct finding *say_would_block(const struct rule *self, const struct vie
 static struct finding *say_left_behind(const struct rule *self, const struct view *v, const struct listener *l,
 				       struct findings *out)
 {
-	bool went = listened_before(v, l) != NULL, outgoing = l->leftovers_well_known > 0;
-	struct finding *f = findings_add(out, self, v, SEV_WARN, STAGE_FAILING);
+	const struct listener *before = held_listener_before(v, l);
+	bool went = before && before->opts.known, outgoing = l->leftovers_well_known > 0;
+	/* The flag of a listener that is gone can no longer be read: most servers set it, and were merely stopped. */
+	struct finding *f =
+		findings_add(out, self, v, went ? SEV_WARN : SEV_INFO, went ? STAGE_FAILING : STAGE_ABOUT_TO_FAIL);
 	uint64_t n = leftovers(l);
 	struct remedy *m;
 
 	f->weight = (double)n;
 	SAY(f->what,
 	    "Nothing listens on port %u (%s), but %s socket%s of a former listener remain%s: a start fails "
-	    "with EADDRINUSE unless old and new instance set SO_REUSEADDR",
-	    l->port, ip_text(l->addr).s, num(n).s, n == 1 ? "" : "s", n == 1 ? "s" : "");
+	    "with EADDRINUSE%s",
+	    l->port, ip_text(l->addr).s, num(n).s, n == 1 ? "" : "s", n == 1 ? "s" : "",
+	    went ? ", the old instance ran without SO_REUSEADDR" : " if the old instance ran without SO_REUSEADDR");
 	SAY(f->evidence, "no LISTEN on %s, sockets left on it %s >= 1: ", ip_port_text(l->addr, l->port).s, num(n).s);
 	say_states(f, l);
 	if (went)
@@ -128,12 +122,12 @@ static struct finding *say_left_behind(const struct rule *self, const struct vie
 		m = finding_remedy(f, "");
 		SAY(m->action, "Keep connections out away from port %u: reserve it", l->port);
 		SAY(m->precondition,
-		    "add it to what ip_local_reserved_ports holds already: the write replaces the list");
+		    "what you write contains the old list too, which the command shows: a write replaces it");
 		SAY(m->command, "%ssysctl net.ipv4.ip_local_reserved_ports", view_prefix(v).s);
 	}
 	remedy_wait(f, l);
-	m = finding_remedy(f, "Set SO_REUSEADDR before bind() in the service, one release ahead");
-	SAY(m->precondition, "it helps from the second restart on: the flag must be on the OLD sockets too");
+	finding_remedy(f, "Set SO_REUSEADDR before bind() in the service, one release ahead: "
+			  "the OLD sockets must carry it, so it helps from the second restart on");
 	remedy_destroy(f, v, l);
 	return f;
 }

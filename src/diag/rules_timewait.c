@@ -2,6 +2,7 @@
 /* rules_timewait.c - TW001..TW003: TIME_WAITs that cannot be made, that do no harm, and that a client piles up. */
 #include "base/text.h"
 #include "diag/remedy.h"
+#include "diag/worst.h"
 #include <math.h>
 
 static const double NEAR_LIMIT = 0.9, WARN_SHARE = 0.35; /* R16 */
@@ -26,9 +27,15 @@ static uint64_t minis(const struct netns *ns)
 
 /* ---- TW001 ---- */
 
-static uint64_t boot_tw_buckets(const struct view *v) { return v->host->ehash_entries / 2; }
+/* 0: cannot be known. */
+static uint64_t boot_tw_buckets(const struct view *v)
+{
+	int64_t boot = view_boot_value(v, KNOB_max_tw_buckets);
 
-/* A line of the configuration that brings the low value back at the next boot. */
+	return boot == KNOB_ANY ? 0 : (uint64_t)boot;
+}
+
+/* A line of the configuration brings the low value back at the next boot. */
 static void keep_tw001(struct finding *f, const struct view *v)
 {
 	const char *name = knob_descs[KNOB_max_tw_buckets].name;
@@ -42,7 +49,8 @@ static void keep_tw001(struct finding *f, const struct view *v)
 		if (strcmp(c->name, name) != 0)
 			continue;
 		m = finding_remedy(f, "");
-		SAY(m->action, "Take the line that sets it to %.20s out of %s, line %u", c->value, c->file, c->line);
+		SAY(m->action, "Raise it in line %u of %s too, which sets it to %.20s at the next boot", c->line,
+		    c->file, c->value);
 		return;
 	}
 }
@@ -58,6 +66,8 @@ static void cure_tw001(struct finding *f, const struct view *v, uint64_t held, i
 		target = (uint64_t)max * 2;
 	if (target > INT32_MAX)
 		target = INT32_MAX;
+	if (target <= (uint64_t)max)
+		return;
 	m = finding_remedy(f, "");
 	SAY(m->action, "Raise tcp_max_tw_buckets from %s to %s%s", num((uint64_t)max).s, num(target).s,
 	    (uint64_t)max < boot_tw_buckets(v) ? "; it was lowered below its boot value" : "");
@@ -71,7 +81,8 @@ static void cure_tw001(struct finding *f, const struct view *v, uint64_t held, i
 
 static void find_overflow(const struct rule *self, const struct view *v, uint64_t lost, struct findings *out)
 {
-	uint64_t held = minis(v->now);
+	/* TIME_WAITs leave in bunches: the table that was full between the looks need not be so at one of them. */
+	uint64_t now = minis(v->now), before = minis(v->before), held = now > before ? now : before;
 	int64_t max = view_knob_or(v, KNOB_max_tw_buckets, -1);
 	bool full = max >= 0 && (double)held >= NEAR_LIMIT * (double)max;
 	struct finding *f = findings_add(out, self, v, SEV_CRIT, STAGE_FAILING);
@@ -82,14 +93,18 @@ static void find_overflow(const struct rule *self, const struct view *v, uint64_
 	    num(lost).s, lost == 1 ? "" : "s", seconds_text(v->interval_s).s,
 	    max < 0 ? ""
 	    : full  ? ", the limit is reached"
-		    : ", memory for it was refused");
+		    : ", the limit was reached meanwhile or memory refused");
 	SAY(f->evidence, "TCPTimeWaitOverflow +%s > 0 in %s", num(lost).s, seconds_text(v->interval_s).s);
 	if (max < 0)
 		return;
-	append(f->evidence, sizeof(f->evidence), "; sockstat tw %s %s %g x tcp_max_tw_buckets %s", num(held).s,
-	       full ? ">=" : "<", NEAR_LIMIT, num((uint64_t)max).s);
-	if (full)
-		cure_tw001(f, v, held, max);
+	append(f->evidence, sizeof(f->evidence), "; sockstat tw %s%s %s %g x tcp_max_tw_buckets %s", num(held).s,
+	       before > now ? " before" : "", full ? ">=" : "<", NEAR_LIMIT, num((uint64_t)max).s);
+	if (!full) {
+		f->confidence = CONF_MEDIUM;
+		SAY(f->raise, "tw of /proc/net/sockstat every 0.1 s: near the limit, or free memory and slab errors in "
+			      "the kernel log");
+	}
+	cure_tw001(f, v, held, max);
 }
 
 static void find_near_limit(const struct rule *self, const struct view *v, uint64_t total, struct findings *out)
@@ -190,6 +205,18 @@ static void list_servers(struct finding *f, const struct view *v)
 		append(f->evidence, sizeof(f->evidence), " + %zu more", more);
 }
 
+static bool blocks_restart(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_listeners; i++) {
+		const struct listener *l = &ns->listeners[i];
+
+		if (l->listening && l->states.n[ST_TIME_WAIT] && l->opts.known && !l->opts.reuseaddr &&
+		    !l->opts.reuseport)
+			return true;
+	}
+	return false;
+}
+
 static void eval_TW002(const struct rule *self, const struct view *v, struct findings *out)
 {
 	uint64_t total = v->now->states.n[ST_TIME_WAIT], served = 0;
@@ -210,8 +237,9 @@ static void eval_TW002(const struct rule *self, const struct view *v, struct fin
 	f = findings_add(out, self, v, SEV_INFO, STAGE_HARMLESS);
 	f->weight = (double)total;
 	SAY(f->what,
-	    "%s TIME_WAIT are harmless, do nothing: they are on listening ports, cost %s of memory and no port",
-	    num(total).s, bytes_text(total * TIME_WAIT_BYTES).s);
+	    "%s TIME_WAIT are harmless, do nothing: they are on listening ports, cost %s of memory and no port%s",
+	    num(total).s, bytes_text(total * TIME_WAIT_BYTES).s,
+	    blocks_restart(v->now) ? "; only a restart would mind them (RESTART001)" : "");
 	list_servers(f, v);
 	append(f->evidence, sizeof(f->evidence),
 	       " = %s of %s >= 99 %%; %s x %d B = %s; no descriptor, no thread, no accept() is held", num(served).s,
@@ -255,13 +283,13 @@ static bool is_recycled(const struct view *v, const struct dest *d)
 {
 	uint64_t recycled;
 
-	return (v->ports.reuse_any || (v->ports.reuse_loopback && d->loopback)) &&
-	       view_delta(v, "TWRecycled", &recycled) && recycled;
+	return dest_may_reuse(d, &v->ports) && view_delta(v, "TWRecycled", &recycled) && recycled;
 }
 
 struct churn {
 	uint32_t time_wait, live;
 	double per_s, share;
+	double life_s; /* until connect() may take the port again */
 	bool burst;
 };
 
@@ -270,7 +298,9 @@ static bool churn_of(const struct view *v, const struct dest *d, struct churn *r
 	struct forecast f = forecast(d, &v->ports);
 	uint64_t all = state_counts_sum(&d->states);
 	struct churn c = {.time_wait = d->states.n[ST_TIME_WAIT], .per_s = f.closes_per_s};
+	bool reuse = dest_may_reuse(d, &v->ports);
 
+	c.life_s = reuse ? fmin(v->ports.reuse_delay_s, TIME_WAIT_MS / 1000.0) : TIME_WAIT_MS / 1000.0;
 	c.live = (uint32_t)(all - c.time_wait);
 	c.share = v->ports.known && v->ports.usable ? f.used / (double)v->ports.usable : 0;
 	c.burst = is_one_burst(&d->tw_ages) && !is_recycled(v, d);
@@ -292,13 +322,13 @@ static void say_tw003(struct finding *f, const struct dest *d, const struct chur
 		    who, num(c->time_wait).s, to.s);
 	else if (c->per_s >= CHURN_PER_S)
 		SAY(f->what,
-		    "%s closes %s connections/s to %s first: each keeps a local port in TIME_WAIT for 60 s, %s now",
-		    who, rate_text(c->per_s).s, to.s, num(c->time_wait).s);
+		    "%s closes %s connections/s to %s first: each takes a local port away from it for %g s; %s TIME_WAITs now",
+		    who, rate_text(c->per_s).s, to.s, c->life_s, num(c->time_wait).s);
 	else
 		SAY(f->what,
-		    "%s closed %s connections to %s first in the last minute: each keeps a local port in TIME_WAIT for "
-		    "60 s",
-		    who, num(c->time_wait).s, to.s);
+		    "%s closed %s connections to %s first in the last minute: each takes a local port away from it for "
+		    "%g s",
+		    who, num(c->time_wait).s, to.s, c->life_s);
 	if (c->per_s >= CHURN_PER_S)
 		SAY(f->evidence, "TIME_WAIT towards %s %s >= %d; entered %s/s >= %d/s over the newest 5 s", to.s,
 		    num(c->time_wait).s, CHURN_MIN, rate_text(c->per_s).s, CHURN_PER_S);
@@ -311,6 +341,13 @@ static void say_tw003(struct finding *f, const struct dest *d, const struct chur
 		       percent_text(c->share, 1).s, c->share >= WARN_SHARE ? ">=" : "<");
 }
 
+static enum severity severity_of(const struct churn *c)
+{
+	return c->share >= WARN_SHARE && !c->burst ? SEV_WARN : SEV_INFO;
+}
+
+static double weight_of(const struct churn *c) { return fmax(c->per_s, c->time_wait / 60.0); }
+
 static void cure_tw003(struct finding *f, const struct view *v, const struct dest *d, const struct churn *c)
 {
 	struct remedy *m;
@@ -320,15 +357,16 @@ static void cure_tw003(struct finding *f, const struct view *v, const struct des
 		return;
 	}
 	remedy_reuse_connections(f, v, d);
+	if (d->loopback)
+		return;
 	m = finding_remedy(
 		f, "Or let the server close first: its TIME_WAIT then is on its listening port and costs no port");
 	SAY(m->precondition, "no NAT in between that gives ports anew (TW004), and a round trip above 0.1 ms");
 }
 
-static void find_churn(const struct rule *self, const struct view *v, const struct dest *d, const struct churn *c,
-		       struct finding *f)
+static void tell_churn(struct finding *f, const struct view *v, const struct dest *d, const struct churn *c)
 {
-	f->weight = fmax(c->per_s, c->time_wait / 60.0);
+	f->weight = weight_of(c);
 	SAY(f->process, "%s", proc_text(snapshot_proc(v->host, d->proc)).s);
 	f->confidence = c->burst ? CONF_LOW : CONF_HIGH;
 	if (c->burst)
@@ -343,25 +381,26 @@ static void find_churn(const struct rule *self, const struct view *v, const stru
 
 static void eval_TW003(const struct rule *self, const struct view *v, struct findings *out)
 {
+	static const double MOST = 1e12; /* more than any weight: severity decides first */
 	struct finding *f = NULL;
-	size_t shown = 0, more = 0;
+	struct worst w = {.n = 0};
 
 	for (size_t i = 0; i < v->now->n_dests; i++) {
-		const struct dest *d = &v->now->dests[i];
 		struct churn c;
 
-		if (!churn_of(v, d, &c))
-			continue;
-		if (shown == PER_RULE_MAX) {
-			more++;
-			continue;
-		}
-		shown++;
-		f = findings_add(out, self, v, c.share >= WARN_SHARE ? SEV_WARN : SEV_INFO, STAGE_CHURN);
-		find_churn(self, v, d, &c, f);
+		if (churn_of(v, &v->now->dests[i], &c))
+			worst_add(&w, i, (double)severity_of(&c) * MOST + weight_of(&c));
+	}
+	for (size_t i = 0; i < w.n; i++) {
+		const struct dest *d = &v->now->dests[w.v[i].row];
+		struct churn c;
+
+		churn_of(v, d, &c);
+		f = findings_add(out, self, v, severity_of(&c), STAGE_CHURN);
+		tell_churn(f, v, d, &c);
 	}
 	if (f)
-		finding_more(f, more, "destination");
+		finding_more(f, w.more, "destination");
 }
 
 const struct rule rule_TW003 = {

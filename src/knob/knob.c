@@ -39,6 +39,28 @@ int knob_find(const char *name)
 	return -1;
 }
 
+int64_t knob_boot_value(enum knob_id id, uint64_t host_ehash_entries, int64_t own_ehash_entries)
+{
+	int64_t host = host_ehash_entries > 1 && host_ehash_entries <= INT32_MAX ? (int64_t)host_ehash_entries : 0;
+	bool shared = own_ehash_entries < 0, sane = own_ehash_entries >= -INT32_MAX && own_ehash_entries <= INT32_MAX;
+	int64_t own = !sane ? 0 : shared ? -own_ehash_entries : own_ehash_entries;
+
+	must(id < N_KNOBS);
+	if (knob_descs[id].def != KNOB_BOOT)
+		return KNOB_ANY;
+	if (own <= 1)
+		own = host;
+	if (id == KNOB_ehash_entries && host)
+		return shared ? -host : host;
+	if (id == KNOB_max_orphans && host) /* one for the machine: tcp_init() */
+		return host / 2;
+	if (id == KNOB_max_tw_buckets && own) /* tcp_set_hashinfo(), net/ipv4/tcp_ipv4.c */
+		return own / 2;
+	if (id == KNOB_max_syn_backlog && own)
+		return own / 128 > 128 ? own / 128 : 128;
+	return KNOB_ANY;
+}
+
 bool knob_is_default(enum knob_id id, int64_t value, int64_t boot)
 {
 	must(id < N_KNOBS);

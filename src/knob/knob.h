@@ -35,7 +35,14 @@ extern const struct knob_desc knob_descs[N_KNOBS];
 /* The row with this field name or, failing that, this kernel name (its first word); -1 if there is none. */
 int knob_find(const char *name);
 
-/* boot is what BOOT stands for on the machine in question, KNOB_ANY if that is not known (then it never counts). */
+/*
+ * What BOOT stands for: the kernel derives it from the buckets of the table of connections. host is that of the first
+ * namespace (0 unknown), own what tcp_ehash_entries says in the namespace in question: negative when it shares the
+ * host's table of so many, 0 unknown. KNOB_ANY if it cannot be known, and for every knob with a fixed default.
+ */
+int64_t knob_boot_value(enum knob_id id, uint64_t host_ehash_entries, int64_t own_ehash_entries);
+
+/* boot is knob_boot_value(); KNOB_ANY never counts. */
 bool knob_is_default(enum knob_id id, int64_t value, int64_t boot);
 bool knob_is_dangerous(enum knob_id id, int64_t value, int64_t boot);
 

@@ -76,6 +76,21 @@ const struct netns *sight_netns(const struct sight *s)
 	return &now->netns[0];
 }
 
+uint32_t lab_count(struct lab *l, int ns, enum sock_state state)
+{
+	struct obs *o = open_obs(l, ns, false);
+	struct snapshot s = {0};
+	struct why w = {0};
+	uint32_t n;
+
+	if (obs_snapshot(o, &s, &w))
+		lab_fail(l, "the doctor saw nothing: %s", w.text);
+	close_obs(l, o);
+	n = s.netns[0].states.n[state];
+	snapshot_done(&s);
+	return n;
+}
+
 void lab_await_state(struct lab *l, int ns, enum sock_state state, uint32_t n, unsigned timeout_s)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * (long)NSEC_PER_MS};
@@ -83,15 +98,7 @@ void lab_await_state(struct lab *l, int ns, enum sock_state state, uint32_t n, u
 	uint32_t seen = 0;
 
 	while (work_now() < until) {
-		struct snapshot s = {0};
-		struct why w = {0};
-		struct obs *o = open_obs(l, ns, false);
-
-		if (obs_snapshot(o, &s, &w))
-			lab_fail(l, "the doctor saw nothing: %s", w.text);
-		close_obs(l, o);
-		seen = s.netns[0].states.n[state];
-		snapshot_done(&s);
+		seen = lab_count(l, ns, state);
 		if (seen >= n)
 			return;
 		nanosleep(&pause, NULL);

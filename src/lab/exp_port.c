@@ -16,9 +16,7 @@ static void set_range(struct lab *l, const char *range)
 static struct forecast forecast_of(struct lab *l, const struct sight *s)
 {
 	const struct netns *ns = sight_netns(s);
-	struct port_budget b =
-		port_budget(ns, ns->knob[KNOB_port_low], ns->knob[KNOB_port_high], ns->knob[KNOB_tw_reuse],
-			    ns->knob[KNOB_tw_reuse_delay_ms], ns->knob[KNOB_timestamps]);
+	struct port_budget b = budget_of(ns);
 
 	lab_expect_that(l, ns->n_dests == 1, "one destination, doctor saw %zu", ns->n_dests);
 	return forecast(&ns->dests[0], &b);

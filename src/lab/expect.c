@@ -42,32 +42,12 @@ static void pause_a_little(void)
 	nanosleep(&t, NULL);
 }
 
-static uint32_t count(struct lab *l, int ns, enum sock_state state)
-{
-	const struct obs_cfg cfg = {.scope = OBS_NETNS_SELF, .root = l->root};
-	struct snapshot s = {0};
-	struct why w = {0};
-	struct obs *o;
-	uint32_t n;
-
-	if (space_enter(ns, &w) || obs_new(&cfg, &o, &w))
-		lab_fail(l, "the doctor cannot look: %s", w.text);
-	if (obs_snapshot(o, &s, &w))
-		lab_fail(l, "the doctor saw nothing: %s", w.text);
-	obs_free(o);
-	if (space_host(&w))
-		lab_fail(l, "%s", w.text);
-	n = s.netns[0].states.n[state];
-	snapshot_done(&s);
-	return n;
-}
-
 void lab_await_at_most(struct lab *l, int ns, enum sock_state state, uint32_t n, unsigned timeout_s)
 {
 	nsec_t until = work_now() + timeout_s * NSEC_PER_S;
 	uint32_t seen;
 
-	while ((seen = count(l, ns, state)) > n) {
+	while ((seen = lab_count(l, ns, state)) > n) {
 		if (work_now() > until)
 			lab_fail(l, "still %u sockets in %s after %u s, at most %u were expected", seen,
 				 state_descs[state].netstat, timeout_s, n);

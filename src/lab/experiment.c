@@ -97,6 +97,8 @@ static const char *unmet_need(unsigned needs)
 		return "needs nft (package nftables)";
 	if ((needs & NEED_CONNTRACK) && access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK))
 		return "needs connection tracking (nf_conntrack), which this kernel lacks or has not loaded";
+	if ((needs & NEED_IPV6) && access("/proc/sys/net/ipv6", F_OK))
+		return "needs IPv6, which this kernel lacks";
 	return NULL;
 }
 
@@ -161,6 +163,16 @@ void lab_pair(struct lab *l)
 	l->server = new_ns(l);
 	link_up(l, (struct space_end){l->client, "veth0", LAB_CLIENT "/24"},
 		(struct space_end){l->server, "veth0", LAB_SERVER "/24"});
+	expect_fresh(l, l->client);
+	expect_fresh(l, l->server);
+}
+
+void lab_ipv6(struct lab *l)
+{
+	struct why w = {0};
+
+	must_work(l, space_ipv6((struct space_end){l->client, "veth0", LAB_CLIENT6 "/64"}, &w), &w);
+	must_work(l, space_ipv6((struct space_end){l->server, "veth0", LAB_SERVER6 "/64"}, &w), &w);
 	expect_fresh(l, l->client);
 	expect_fresh(l, l->server);
 }
@@ -239,6 +251,7 @@ void lab_nft(struct lab *l, int ns, const char *ruleset)
 		if (space_enter(ns, &w) || dup2(p[0], 0) < 0 || dup2(fileno(l->log), 1) < 0 ||
 		    dup2(fileno(l->log), 2) < 0)
 			_exit(3);
+		signal(SIGPIPE, SIG_DFL); /* an ignored signal stays ignored across execve(2) */
 		execl("/usr/sbin/nft", "nft", "-f", "-", (char *)NULL);
 		execl("/sbin/nft", "nft", "-f", "-", (char *)NULL);
 		_exit(127);

@@ -25,12 +25,12 @@
 #include "lab/work.h"
 #include <stdio.h>
 
-enum lab_needs { NEED_NFT = 1, NEED_CONNTRACK = 2 };
+enum lab_needs { NEED_NFT = 1, NEED_CONNTRACK = 2, NEED_IPV6 = 4 };
 
 struct lab;
 
 struct experiment {
-	const char *id; /* of the rule; lower case for those that stand for no single rule: "clean", "outage" */
+	const char *id; /* of the rule; lower case for those that stand for no single rule: "clean", "ipv6", "outage" */
 	const char *title; /* a few words */
 	const char *does; /* one sentence */
 	unsigned needs; /* enum lab_needs; all experiments need root */
@@ -45,6 +45,8 @@ const struct experiment *experiment_find(const char *id); /* case does not matte
 
 #define LAB_CLIENT "10.77.0.1"
 #define LAB_SERVER "10.77.0.2"
+#define LAB_CLIENT6 "fd77::1"
+#define LAB_SERVER6 "fd77::2"
 
 struct worker {
 	pid_t pid;
@@ -79,6 +81,7 @@ void lab_note(struct lab *l, const char *fmt, ...) PRINTF(2, 3); /* a line for -
 /* ---- where: each also asserts that doctor finds nothing at all in the fresh namespaces ---- */
 void lab_lo(struct lab *l); /* one namespace with lo */
 void lab_pair(struct lab *l); /* client 10.77.0.1/24 -- 10.77.0.2/24 server, interfaces "veth0" */
+void lab_ipv6(struct lab *l); /* after lab_pair(): both speak IPv6 too, LAB_CLIENT6/64 -- LAB_SERVER6/64 */
 /* client 10.77.1.1 "veth0" -- "veth0" middle "veth1" -- "veth0" 10.77.2.1 server; middle is .2 on both and forwards. */
 void lab_chain(struct lab *l);
 void lab_sysctl(struct lab *l, int ns, const char *name, const char *value);
@@ -96,7 +99,9 @@ void lab_order(struct lab *l, struct worker *w, enum work_order order);
 void lab_stop(struct lab *l, struct worker *w); /* ORDER_STOP and wait until it is gone */
 void lab_kill(struct lab *l, struct worker *w); /* SIGKILL and wait: the kernel closes its sockets */
 
-/* Looks (no owners, no diagnosis) until ns has at least n sockets in this state. A state has no event to await. */
+/* Sockets of ns in this state; looks for no owners and makes no diagnosis. */
+uint32_t lab_count(struct lab *l, int ns, enum sock_state state);
+/* Looks so until ns has at least n sockets in this state. A state has no event to await. */
 void lab_await_state(struct lab *l, int ns, enum sock_state state, uint32_t n, unsigned timeout_s);
 
 /* ---- the doctor, in this process; sights stay valid until the experiment ends ---- */

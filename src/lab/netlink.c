@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sys/socket.h>
 
 enum { REQUEST_BYTES = 1024 };
 
@@ -71,6 +72,13 @@ int nl_veth(const char *name, const char *peer, int peer_ns, struct why *w)
 	return ask(h, "create a veth pair", w);
 }
 
+static unsigned char family_of(const struct nl_addr *a) { return a->addr.family == 6 ? AF_INET6 : AF_INET; }
+
+static void put_addr(struct nlmsghdr *h, uint16_t type, const struct nl_addr *a)
+{
+	mnl_attr_put(h, type, a->addr.family == 6 ? 16 : 4, a->addr.b);
+}
+
 int nl_addr_add(const char *name, const struct nl_addr *a, struct why *w)
 {
 	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
@@ -80,11 +88,12 @@ int nl_addr_add(const char *name, const struct nl_addr *a, struct why *w)
 	h->nlmsg_type = RTM_NEWADDR;
 	h->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
 	m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->ifa_family = AF_INET;
+	m->ifa_family = family_of(a);
+	m->ifa_flags = a->addr.family == 6 ? IFA_F_NODAD : 0;
 	m->ifa_prefixlen = (uint8_t)a->prefix;
 	m->ifa_index = if_nametoindex(name);
-	mnl_attr_put_u32(h, IFA_LOCAL, a->addr.s_addr);
-	mnl_attr_put_u32(h, IFA_ADDRESS, a->addr.s_addr);
+	put_addr(h, IFA_LOCAL, a);
+	put_addr(h, IFA_ADDRESS, a);
 	return ask(h, "add an address", w);
 }
 
@@ -97,13 +106,13 @@ int nl_route_add(const struct nl_addr *dst, const struct nl_addr *via, struct wh
 	h->nlmsg_type = RTM_NEWROUTE;
 	h->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
 	m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->rtm_family = AF_INET;
+	m->rtm_family = family_of(dst);
 	m->rtm_dst_len = (unsigned char)dst->prefix;
 	m->rtm_table = RT_TABLE_MAIN;
 	m->rtm_protocol = RTPROT_STATIC;
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(h, RTA_DST, dst->addr.s_addr);
-	mnl_attr_put_u32(h, RTA_GATEWAY, via->addr.s_addr);
+	put_addr(h, RTA_DST, dst);
+	put_addr(h, RTA_GATEWAY, via);
 	return ask(h, "add a route", w);
 }

@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/sockopt.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/time.h>
+
+socklen_t sockaddr_parse(const char *addr, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, addr, &v4.sin_addr) == 1) {
+		memcpy(ret, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	if (inet_pton(AF_INET6, addr, &v6.sin6_addr) != 1)
+		return 0;
+	memcpy(ret, &v6, sizeof(v6));
+	return sizeof(v6);
+}
 
 void sockopt_int(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof(value)); }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/space.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,6 +13,7 @@
 
 static int host_ns = -1;
 static uint64_t host_inode;
+static const char no_ipv6[] = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
 
 static int self_ns(struct why *w)
 {
@@ -154,8 +154,8 @@ static int begin_life(const void *arg, struct why *w)
 	int err = 0;
 
 	/* A kernel without IPv6 has nothing to switch off. */
-	if (access("/proc/sys/net/ipv6/conf/all/disable_ipv6", F_OK) == 0)
-		err = write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1", w);
+	if (access(no_ipv6, F_OK) == 0)
+		err = write_file(no_ipv6, "1", w);
 	return err ? err : nl_up("lo", w);
 }
 
@@ -185,21 +185,23 @@ int space_new(struct why *w)
 
 static int addr_parse(const char *text, struct nl_addr *ret, struct why *w)
 {
-	char host[32];
+	char host[48];
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	unsigned longest;
 
 	if (len >= sizeof(host))
 		goto bad;
 	memcpy(host, text, len);
 	host[len] = 0;
-	if (inet_pton(AF_INET, host, &ret->addr) != 1)
+	if (!ip_parse(host, &ret->addr))
 		goto bad;
-	ret->prefix = slash ? (unsigned)strtoul(slash + 1, NULL, 10) : 32;
-	if (ret->prefix <= 32)
+	longest = ret->addr.family == 6 ? 128 : 32;
+	ret->prefix = slash ? (unsigned)strtoul(slash + 1, NULL, 10) : longest;
+	if (ret->prefix <= longest)
 		return 0;
 bad:
-	why_set(w, "not an IPv4 address: %s", text);
+	why_set(w, "not an address: %s", text);
 	return -EINVAL;
 }
 
@@ -213,6 +215,15 @@ static int end_up(const void *arg, struct why *w)
 		err = nl_addr_add(e->name, &a, w);
 	return err ? err : nl_up(e->name, w);
 }
+
+static int ipv6_on(const void *arg, struct why *w)
+{
+	int err = write_file(no_ipv6, "0", w);
+
+	return err ? err : end_up(arg, w);
+}
+
+int space_ipv6(struct space_end e, struct why *w) { return inside(e.ns, ipv6_on, &e, w); }
 
 struct veth {
 	const struct space_end *a, *b;

@@ -11,7 +11,7 @@
 /* Remembers the namespace the lab was started in; space_sysctl and the others refuse to touch it. Call first. */
 int space_guard(struct why *w);
 
-/* A new namespace with lo up and without IPv6 (no wait for duplicate address detection). The caller stays where it is. */
+/* A new namespace with lo up and without IPv6 (none of its chatter, until space_ipv6()). The caller stays where it is. */
 int space_new(struct why *w);
 
 /* The calling process moves into ns. It must be single-threaded. */
@@ -23,9 +23,13 @@ uint64_t space_inode(int ns); /* 0 if ns is no namespace */
 struct space_end {
 	int ns;
 	const char *name; /* of the interface there */
-	const char *addr; /* "10.77.0.1/24" */
+	const char *addr; /* "10.77.0.1/24", "fd77::1/64" */
 };
 int space_veth(struct space_end a, struct space_end b, struct why *w); /* both ends up with their addresses */
+
+/* Switches IPv6 on in e.ns and adds this address, which can be used at once. -ENOENT: this kernel has no IPv6. */
+int space_ipv6(struct space_end e, struct why *w);
+
 int space_route(int ns, const char *dst, const char *via, struct why *w); /* "10.77.2.0/24" via "10.77.1.2" */
 
 /* "net.ipv4.tcp_tw_reuse", "1". -EPERM in the guarded namespace, -ENOENT if this kernel or namespace has no such knob. */

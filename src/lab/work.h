@@ -64,7 +64,7 @@ enum server_does {
 };
 
 struct server_cfg {
-	const char *addr; /* NULL: any */
+	const char *addr; /* NULL: any of IPv4; "::": any of both */
 	uint16_t port;
 	uint16_t n_ports; /* consecutive ones; 0 means 1 */
 	int backlog; /* 0 means 4096 */
@@ -91,7 +91,7 @@ enum client_ends {
 
 struct client_cfg {
 	const char *src; /* bind() to it first; NULL no */
-	const char *dst;
+	const char *dst; /* "::ffff:10.0.0.1": IPv4 through an IPv6 socket */
 	uint16_t dport;
 	uint16_t n_dports; /* consecutive destination ports in turn; 0 means 1 */
 	uint32_t count; /* connections to try; 0: until ORDER_STOP */

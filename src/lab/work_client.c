@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/work.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -30,39 +28,42 @@ struct client {
 	bool failed;
 };
 
-static int set_source(const struct client_cfg *cfg, int fd, uint32_t nth)
+static int set_source(const struct client_cfg *cfg, int fd, int family, uint32_t nth)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
+	const char *any = family == AF_INET6 ? "::" : "0.0.0.0";
+	uint16_t port = cfg->first_port ? (uint16_t)(cfg->first_port + nth) : 0;
+	struct sockaddr_storage a;
+	socklen_t len;
 
 	if (!cfg->src && !cfg->bind_any_port && !cfg->first_port)
 		return 0;
-	if (cfg->src && inet_pton(AF_INET, cfg->src, &a.sin_addr) != 1)
+	len = sockaddr_parse(cfg->src ? cfg->src : any, port, &a);
+	if (!len)
 		return -EINVAL;
 	if (cfg->no_port)
 		sockopt_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-	if (cfg->first_port) {
+	if (cfg->first_port)
 		sockopt_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-		a.sin_port = htons((uint16_t)(cfg->first_port + nth));
-	}
-	return bind(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
+	return bind(fd, (struct sockaddr *)&a, len) ? -errno : 0;
 }
 
 /* A connected socket whose request is sent and whose reply has come, or -errno. */
 static int open_one(const struct client_cfg *cfg, uint32_t nth)
 {
 	uint16_t dport = (uint16_t)(cfg->dport + (cfg->n_dports ? nth % cfg->n_dports : 0));
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(dport)};
+	struct sockaddr_storage a;
+	socklen_t len = sockaddr_parse(cfg->dst, dport, &a);
 	int fd, err;
 
-	if (inet_pton(AF_INET, cfg->dst, &a.sin_addr) != 1)
+	if (!len)
 		return -EINVAL;
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	sockopt_timeouts(fd);
 	sockopt_keepalive(fd, cfg->keepalive_s);
-	err = set_source(cfg, fd, nth);
-	if (err == 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)))
+	err = set_source(cfg, fd, a.ss_family, nth);
+	if (err == 0 && connect(fd, (struct sockaddr *)&a, len))
 		err = -errno;
 	if (err) {
 		close(fd);

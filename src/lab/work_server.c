@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/work.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -53,22 +51,22 @@ static int watch(struct server *s, int fd, enum fd_role role)
 static int listener(const struct server_cfg *cfg, uint16_t port)
 {
 	const struct linger now = {.l_onoff = 1, .l_linger = 0};
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+	struct sockaddr_storage a;
+	socklen_t len = sockaddr_parse(cfg->addr ? cfg->addr : "0.0.0.0", port, &a);
+	int fd, err;
 
+	if (!len)
+		return -EINVAL;
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (cfg->addr && inet_pton(AF_INET, cfg->addr, &a.sin_addr) != 1) {
-		close(fd);
-		return -EINVAL;
-	}
 	sockopt_int(fd, SOL_SOCKET, SO_REUSEADDR, !cfg->no_reuseaddr);
 	if (cfg->rcvbuf)
 		sockopt_int(fd, SOL_SOCKET, SO_RCVBUF, cfg->rcvbuf);
 	sockopt_keepalive(fd, cfg->keepalive_s);
 	if (cfg->linger_0)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, cfg->backlog ? cfg->backlog : 4096)) {
+	if (bind(fd, (struct sockaddr *)&a, len) || listen(fd, cfg->backlog ? cfg->backlog : 4096)) {
 		err = -errno;
 		close(fd);
 		return err;

@@ -4,28 +4,36 @@
 
 enum { RATE_WINDOW_S = 5 };
 
-static bool is_reserved(const struct netns *ns, uint32_t port)
+/* How many of the ports low..high have the parity of `as`. */
+static uint32_t of_parity(uint32_t low, uint32_t high, uint32_t as)
 {
-	for (size_t i = 0; i < ns->n_reserved; i++)
-		if (port >= ns->reserved[i].low && port <= ns->reserved[i].high)
-			return true;
-	return false;
+	uint32_t n = high - low + 1;
+
+	return (low & 1) == (as & 1) ? n - n / 2 : n / 2;
 }
 
 struct port_budget port_budget(const struct netns *ns, int64_t port_low, int64_t port_high, int64_t tw_reuse,
 			       int64_t tw_reuse_delay_ms, int64_t timestamps)
 {
 	struct port_budget b = {.known = port_low >= 1 && port_high >= port_low && port_high <= 65535};
+	uint32_t next; /* the first port that no reserved range so far can have */
 
 	if (!b.known)
 		return b;
 	b.low = (uint32_t)port_low;
 	b.high = (uint32_t)port_high;
-	for (uint32_t port = b.low; port <= b.high; port++) {
-		if (is_reserved(ns, port))
+	b.usable = b.high - b.low + 1;
+	b.usable_low_parity = of_parity(b.low, b.high, b.low);
+	next = b.low;
+	for (size_t i = 0; i < ns->n_reserved; i++) { /* ascending */
+		uint32_t low = ns->reserved[i].low > next ? ns->reserved[i].low : next;
+		uint32_t high = ns->reserved[i].high < b.high ? ns->reserved[i].high : b.high;
+
+		if (low > high)
 			continue;
-		b.usable++;
-		b.usable_low_parity += (port & 1) == (b.low & 1);
+		b.usable -= high - low + 1;
+		b.usable_low_parity -= of_parity(low, high, b.low);
+		next = high + 1;
 	}
 	b.reuse_any = tw_reuse == 1 && timestamps != 0;
 	b.reuse_loopback = tw_reuse == 2 && timestamps != 0;
@@ -33,7 +41,7 @@ struct port_budget port_budget(const struct netns *ns, int64_t port_low, int64_t
 	return b;
 }
 
-static bool may_reuse(const struct dest *d, const struct port_budget *b)
+bool dest_may_reuse(const struct dest *d, const struct port_budget *b)
 {
 	return b->reuse_any || (b->reuse_loopback && d->loopback);
 }
@@ -44,7 +52,7 @@ uint32_t dest_ports_used(const struct dest *d, const struct port_budget *b)
 {
 	uint32_t held = ports_held(d);
 
-	if (!may_reuse(d, b))
+	if (!dest_may_reuse(d, b))
 		return held;
 	return held > d->tw_reusable ? held - d->tw_reusable : 0;
 }
@@ -103,9 +111,9 @@ struct forecast forecast(const struct dest *d, const struct port_budget *b)
 			     .closes_per_s_minute = rate_of(&d->tw_ages, AGE_SECONDS - 1),
 			     .to_cliff_s = (double)INFINITY,
 			     .to_fail_s = (double)INFINITY};
-	bool reuse = may_reuse(d, b);
+	bool reuse = dest_may_reuse(d, b);
 	double life_s = reuse ? fmin(b->reuse_delay_s, TIME_WAIT_MS / 1000.0) : TIME_WAIT_MS / 1000.0;
-	uint32_t held = ports_held(d), tw = d->states.n[ST_TIME_WAIT];
+	uint32_t held = ports_held(d), tw = d->tw_in_range;
 	double live = held > tw ? held - tw : 0, cliff;
 
 	if (!b->known)

@@ -31,5 +31,8 @@ struct forecast {
 
 struct forecast forecast(const struct dest *d, const struct port_budget *b);
 
+/* May connect() take over a TIME_WAIT towards d once it is older than reuse_delay_s? */
+bool dest_may_reuse(const struct dest *d, const struct port_budget *b);
+
 /* Ports of d that connect() cannot take: live ones, and TIME_WAITs that may not be reused. */
 uint32_t dest_ports_used(const struct dest *d, const struct port_budget *b);

@@ -63,9 +63,10 @@ struct dest {
 	uint32_t ports_low_parity; /* local ports inside ip_local_port_range, same parity as its low end */
 	uint32_t ports_other_parity; /* the other parity */
 	uint32_t ports_outside; /* local ports outside the range, or reserved */
-	uint32_t tw_reusable; /* TIME_WAITs older than tcp_tw_reuse_delay, whether or not tcp_tw_reuse allows it */
+	uint32_t tw_in_range; /* TIME_WAITs whose local port lies inside the range: part of the two parities above */
+	uint32_t tw_reusable; /* of those older than tcp_tw_reuse_delay, whether or not tcp_tw_reuse allows it */
 	uint32_t keepalive_timers;
-	struct tw_ages tw_ages;
+	struct tw_ages tw_ages; /* of the TIME_WAITs in range only: a port outside of it is none that connect() lacks */
 	uint64_t inode; /* of some live socket to this destination; 0: none seen */
 	int32_t proc; /* who has or had such a socket; -1 unknown */
 };
@@ -95,6 +96,7 @@ struct holder {
 	uint32_t median_ms;
 	int fd[FDS_SHOWN]; /* examples */
 	uint32_t n_fd;
+	uint64_t inode; /* of the first example descriptor; 0 unknown */
 	struct sockopts opts; /* of one example */
 };
 
@@ -139,7 +141,7 @@ struct netns {
 	bool torn; /* the dump was interrupted twice (NLM_F_DUMP_INTR): counts may be off */
 	struct state_counts states;
 	uint32_t fin_wait_2_orphans;
-	uint32_t bound; /* bound, not connected, not listening (BOUND_INACTIVE, 6.8) */
+	uint32_t bound; /* local ports inside the range held by sockets that are only bound (BOUND_INACTIVE, 6.8) */
 	bool bound_known;
 	struct listener *listeners;
 	size_t n_listeners;

@@ -26,7 +26,9 @@ struct port_owner {
 struct aggregate {
 	struct aggregate_cfg cfg; /* .reserved is not used any more */
 	struct state_counts states;
-	uint32_t fin_wait_2_orphans, bound;
+	uint32_t fin_wait_2_orphans;
+	uint32_t n_bound; /* bits set in port_bound */
+	bool met_bound; /* a bound socket, whatever its port */
 	uint64_t n_low_parity, n_other_parity; /* bits set in port_used, by class */
 	int error;
 
@@ -48,6 +50,7 @@ struct aggregate {
 	uint32_t owner_of[PORTS]; /* place in owners plus 1; 0: nobody listens on this port number */
 	uint16_t well_known_from[PORTS]; /* sockets out of a port outside the range to a service, saturating */
 	uint64_t port_used[PORTS / 64]; /* by a connection out */
+	uint64_t port_bound[PORTS / 64]; /* by a socket that is only bound */
 	uint8_t port_class[PORTS]; /* enum port_class */
 };
 
@@ -167,10 +170,11 @@ static struct port_owner *owner_add(struct aggregate *a, uint16_t port)
 
 	if (a->owner_of[port])
 		return &a->owners[a->owner_of[port] - 1];
-	a->error = vec_reserve(&v, &a->cap_owners, a->n_owners + 1, sizeof(*a->owners));
-	a->owners = v;
-	if (a->error)
+	if (vec_reserve(&v, &a->cap_owners, a->n_owners + 1, sizeof(*a->owners)) < 0) {
+		a->error = -ENOMEM;
 		return NULL;
+	}
+	a->owners = v;
 	a->owners[a->n_owners] = (struct port_owner){.any4 = INDEX_NONE, .any6 = INDEX_NONE};
 	a->owner_of[port] = (uint32_t)++a->n_owners;
 	return &a->owners[a->n_owners - 1];
@@ -371,15 +375,22 @@ static struct dest *dest_for(struct aggregate *a, const struct diag_row *r)
 	return dest_add(a, r, hash);
 }
 
-static void port_row(struct aggregate *a, uint16_t port, enum port_class class)
+/* Puts a port of the range into a set; false: it is outside, or in there already. */
+static bool port_add(uint64_t set[PORTS / 64], uint16_t port, enum port_class class)
 {
 	uint64_t bit = UINT64_C(1) << (port % 64);
 
-	if (class == PORT_OUTSIDE || (a->port_used[port / 64] & bit))
-		return;
-	a->port_used[port / 64] |= bit;
-	a->n_low_parity += class == PORT_LOW_PARITY;
-	a->n_other_parity += class == PORT_OTHER_PARITY;
+	if (class == PORT_OUTSIDE || (set[port / 64] & bit))
+		return false;
+	set[port / 64] |= bit;
+	return true;
+}
+
+static void time_wait_row(struct aggregate *a, struct dest *d, const struct diag_row *r)
+{
+	d->tw_in_range++;
+	d->tw_ages.s[tw_age_s(r)]++;
+	d->tw_reusable += tw_age_ms(r) >= a->cfg.tw_reuse_delay_ms;
 }
 
 static void dest_row(struct aggregate *a, const struct diag_row *r)
@@ -387,7 +398,10 @@ static void dest_row(struct aggregate *a, const struct diag_row *r)
 	enum port_class class = a->port_class[r->sport];
 	struct dest *d = dest_for(a, r);
 
-	port_row(a, r->sport, class);
+	if (port_add(a->port_used, r->sport, class)) {
+		a->n_low_parity += class == PORT_LOW_PARITY;
+		a->n_other_parity += class == PORT_OTHER_PARITY;
+	}
 	if (class == PORT_OUTSIDE && a->well_known_from[r->sport] < UINT16_MAX)
 		a->well_known_from[r->sport]++;
 	if (!d)
@@ -397,8 +411,8 @@ static void dest_row(struct aggregate *a, const struct diag_row *r)
 	d->ports_other_parity += class == PORT_OTHER_PARITY;
 	d->ports_outside += class == PORT_OUTSIDE;
 	if (r->state == ST_TIME_WAIT) {
-		d->tw_ages.s[tw_age_s(r)]++;
-		d->tw_reusable += tw_age_ms(r) >= a->cfg.tw_reuse_delay_ms;
+		if (class != PORT_OUTSIDE)
+			time_wait_row(a, d, r);
 		return;
 	}
 	d->fin_wait_2_orphans += r->mini;
@@ -424,7 +438,8 @@ void aggregate_row(void *ctx, const struct diag_row *r)
 	uint32_t place;
 
 	if (r->bound) {
-		a->bound++;
+		a->met_bound = true;
+		a->n_bound += port_add(a->port_bound, r->sport, a->port_class[r->sport]);
 		return;
 	}
 	must(r->state < N_STATES);
@@ -520,8 +535,8 @@ int aggregate_finish(struct aggregate *a, struct netns *ret)
 		qsort(a->dests, a->n_dests, sizeof(*a->dests), by_ports_used);
 	ret->states = a->states;
 	ret->fin_wait_2_orphans = a->fin_wait_2_orphans;
-	ret->bound = a->bound;
-	ret->bound_known = a->cfg.knows_bound || a->bound;
+	ret->bound = a->n_bound;
+	ret->bound_known = a->cfg.knows_bound || a->met_bound;
 	ret->listeners = trimmed(a->listeners, a->n_listeners, sizeof(*a->listeners));
 	ret->n_listeners = a->n_listeners;
 	ret->dests = trimmed(a->dests, a->n_dests, sizeof(*a->dests));

@@ -68,7 +68,7 @@ static int fill_netns(struct snapshot *s, struct netns *ns, struct owners *o, st
 		struct holder *h = &ns->holders[i];
 
 		if (h->proc >= 0 && h->n_fd)
-			ask_options(s, h->proc, h->fd[0], 0, &h->opts, r);
+			ask_options(s, h->proc, h->fd[0], h->inode, &h->opts, r);
 	}
 	return err;
 }
@@ -87,23 +87,41 @@ static int append_leaks(struct snapshot *s, const struct leaks *leaks)
 	return 0;
 }
 
-/* A group of suspects that some process has, but nobody knows which. */
-static bool has_ownerless_suspects(const struct snapshot *s)
+static bool has_ownerless_suspects(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_holders; i++)
+		if (!ns->holders[i].orphan && ns->holders[i].proc < 0)
+			return true;
+	return false;
+}
+
+static bool has_ownerless_service(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_listeners; i++) {
+		const struct listener *l = &ns->listeners[i];
+
+		if (l->listening && l->proc < 0 && state_counts_sum(&l->states) > l->states.n[ST_LISTEN])
+			return true;
+	}
+	return false;
+}
+
+bool lacks_owner(const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_netns; i++)
-		for (size_t k = 0; k < s->netns[i].n_holders; k++)
-			if (!s->netns[i].holders[k].orphan && s->netns[i].holders[k].proc < 0)
-				return true;
+		if (has_ownerless_suspects(&s->netns[i]) || has_ownerless_service(&s->netns[i]))
+			return true;
 	return false;
 }
 
 /*
- * Some processes are out of reach even for root (more capabilities than we have, an LSM). To root that is no blindness
- * until a suspect socket turns out to be theirs: without one, all that is lost is the name beside a listener.
+ * Some processes are out of reach even for root (more capabilities than we have, an LSM). What is lost of them: names,
+ * the options of their listeners (RESTART001, RST002) and their dead sockets. To root that is no blindness as long as
+ * every socket that something could be wrong with has its owner: most such processes have no TCP socket at all.
  */
 static int note_denied(struct snapshot *s, const struct owners_walk *walk)
 {
-	bool blind = has_ownerless_suspects(s) || !has_capability(CAP_SYS_PTRACE);
+	bool blind = lacks_owner(s) || !has_capability(CAP_SYS_PTRACE);
 	char why[128];
 	int err = 0;
 
@@ -115,7 +133,7 @@ static int note_denied(struct snapshot *s, const struct owners_walk *walk)
 			 walk->denied == 1 ? "process does not show its" : "processes do not show their",
 			 has_capability(CAP_SYS_PTRACE) ? "" : " (no CAP_SYS_PTRACE; run as root)");
 		err = note(&s->missing, &s->n_missing, blind, "socket owners", why,
-			   "which process has a socket, and leaks");
+			   "which process has a socket, its listeners' options, and leaks");
 	}
 	if (err == 0 && walk->cut)
 		err = note(&s->missing, &s->n_missing, true, "some socket owners", "more than 4 million descriptors",
@@ -123,19 +141,33 @@ static int note_denied(struct snapshot *s, const struct owners_walk *walk)
 	return err;
 }
 
-static int note_leaks(struct snapshot *s, const struct owners *o, const struct leaks *leaks)
+static int note_too_many(struct snapshot *s)
+{
+	return note(&s->missing, &s->n_missing, true, "sockets that no dump shows",
+		    "more than 262,144 sockets with an owner", "leaked descriptors of sockets that died");
+}
+
+int note_leaks(struct snapshot *s, const struct leaks *leaks)
 {
 	static const char lost[] = "leaked descriptors of sockets that died";
 	static const char what[] = "sockets that no dump shows";
+	char why[128];
+	int err = 0;
 
-	if (!owners_seen_all(o))
-		return note(&s->missing, &s->n_missing, true, what, "more than 262,144 sockets with an owner", lost);
 	if (leaks->no_syscall)
 		return note(&s->missing, &s->n_missing, false, what, "this kernel has no pidfd_getfd (5.6)", lost);
-	if (leaks->unasked)
-		return note(&s->missing, &s->n_missing, true, what,
-			    "some processes could not be asked (no CAP_SYS_PTRACE)", lost);
-	return 0;
+	if (leaks->refused) {
+		snprintf(why, sizeof(why), "pidfd_getfd is not permitted on %u %s%s", leaks->refused,
+			 leaks->refused == 1 ? "process" : "processes",
+			 has_capability(CAP_SYS_PTRACE) ? "" : " (no CAP_SYS_PTRACE; run as root)");
+		err = note(&s->missing, &s->n_missing, true, what, why, lost);
+	}
+	if (err == 0 && leaks->exhausted) {
+		snprintf(why, sizeof(why), "%s of them were asked, those of %u more %s were not",
+			 num(LEAK_SAMPLES_MAX).s, leaks->exhausted, leaks->exhausted == 1 ? "process" : "processes");
+		err = note(&s->missing, &s->n_missing, true, "some sockets that no dump shows", why, lost);
+	}
+	return err;
 }
 
 static int note_refusals(struct snapshot *s, const struct refusals *r)
@@ -154,7 +186,7 @@ static int note_refusals(struct snapshot *s, const struct refusals *r)
 int attribute(struct snapshot *s, struct owners *o, struct suspects *const *suspects)
 {
 	struct leaks leaks = {.s = s};
-	struct owners_walk walk = {.ctx = &leaks, .strangers_min = LEAK_STRANGERS_MIN};
+	struct owners_walk walk = {.ctx = &leaks, .strangers_min = LEAK_STRANGERS_MIN, .tcp_only = true};
 	struct refusals refusals = {0, 0};
 	int err = want_all(s, o, suspects);
 
@@ -174,7 +206,7 @@ int attribute(struct snapshot *s, struct owners *o, struct suspects *const *susp
 	if (err == 0)
 		err = note_denied(s, &walk);
 	if (err == 0 && suspects)
-		err = note_leaks(s, o, &leaks);
+		err = owners_seen_all(o) ? note_leaks(s, &leaks) : note_too_many(s);
 	if (err == 0)
 		err = note_refusals(s, &refusals);
 	leaks_done(&leaks);

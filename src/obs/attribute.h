@@ -12,3 +12,14 @@
  * 0 or -ENOMEM.
  */
 int attribute(struct snapshot *s, struct owners *o, struct suspects *const *suspects);
+
+/*
+ * Is there a socket in s whose process matters and was not found? A suspect that some process has, or a listener with
+ * connections: whether those are leaks, and its options, is the process's to tell. A listener on which nothing happens
+ * only lacks a name. Pure.
+ */
+bool lacks_owner(const struct snapshot *s);
+
+/* Notes why dead sockets could not be looked for in all processes. 0 or -ENOMEM. */
+struct leaks;
+int note_leaks(struct snapshot *s, const struct leaks *leaks);

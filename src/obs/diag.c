@@ -152,10 +152,8 @@ static int decode_row(struct diag_stream *s, const struct nlmsghdr *nlh)
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*m))
 		return -EBADMSG;
-	if (!decode_identity(m, &r)) {
-		s->n_unknown++;
+	if (!decode_identity(m, &r))
 		return 0;
-	}
 	r.v6only = false;
 	r.has_info = false;
 	r.last_data_recv_ms = 0;
@@ -167,7 +165,6 @@ static int decode_row(struct diag_stream *s, const struct nlmsghdr *nlh)
 	r.rqueue = m->idiag_rqueue;
 	r.wqueue = m->idiag_wqueue;
 	r.inode = m->idiag_inode;
-	r.uid = m->idiag_uid;
 	if (!r.mini && decode_attributes(nlh, &r) < 0) /* a mini has none that is of interest */
 		return -EBADMSG;
 	s->n_rows++;
@@ -204,9 +201,7 @@ static int decode_message(struct diag_stream *s, const struct nlmsghdr *nlh)
 		s->interrupted = true;
 		return 0;
 	case NLMSG_NOOP:
-		return 0;
 	default:
-		s->n_unknown++;
 		return 0;
 	}
 }

@@ -30,7 +30,6 @@ struct diag_row {
 	uint32_t rqueue,
 		wqueue; /* LISTEN: accept queue and backlog; else bytes unread and bytes unacknowledged, FIN is 1 */
 	uint32_t inode; /* 0: no process has it (mini, orphan, SYN_RECV, not yet accepted) */
-	uint32_t uid;
 	bool has_info; /* the next two are known */
 	uint32_t last_data_recv_ms, last_ack_recv_ms; /* ago */
 	bool has_snd_wnd; /* the next is known (5.4) */
@@ -73,8 +72,7 @@ struct diag_stream { /* one dump; zero-initialise, then fill the first four */
 	uint32_t seq, portid; /* messages with another sequence number or port are not for us; 0: any */
 	bool done; /* NLMSG_DONE came */
 	bool interrupted; /* NLM_F_DUMP_INTR was set, or messages were lost */
-	uint64_t n_rows; /* given to row() */
-	uint64_t n_unknown; /* skipped: a state, family or message type newer than this program */
+	uint64_t n_rows; /* given to row(); a state, family or message type newer than this program is passed over */
 };
 
 /*

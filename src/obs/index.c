@@ -34,13 +34,6 @@ int index_add(struct index *ix, uint32_t hash, uint32_t place)
 	return 0;
 }
 
-void index_clear(struct index *ix)
-{
-	if (ix->slot)
-		memset(ix->slot, 0, ix->n_slots * sizeof(*ix->slot));
-	ix->n = 0;
-}
-
 void index_done(struct index *ix)
 {
 	free(ix->slot);

@@ -38,5 +38,4 @@ static inline uint32_t index_next(const struct index *ix, uint32_t hash, size_t 
 }
 
 int index_add(struct index *ix, uint32_t hash, uint32_t place); /* 0 or -ENOMEM; the key must be new */
-void index_clear(struct index *ix); /* forgets all, keeps the memory */
 void index_done(struct index *ix); /* frees; zeroed afterwards */

@@ -47,8 +47,10 @@ size_t leaks_group(const struct netns *ns, const struct dead *dead, size_t n, do
 		bool served = dead[i].lport && (l || same_port(dead, n, dead[i].lport) > 1);
 		struct holder *h = group_of(ret, &groups, served ? dead[i].lport : 0);
 
-		if (!h->n++)
+		if (!h->n++) {
 			h->local = l ? l->addr : dead[i].local;
+			h->inode = dead[i].inode;
+		}
 		if (h->n_fd < FDS_SHOWN)
 			h->fd[h->n_fd++] = dead[i].fd;
 	}
@@ -67,58 +69,74 @@ static bool keep(struct leaks *l, size_t netns, struct holder *h, int32_t pid, i
 	}
 	l->v = v;
 	h->proc = index;
-	(void)sockopts_read(pid, h->fd[0], 0, &h->opts); /* it stays unknown */
+	(void)sockopts_read(pid, h->fd[0], h->inode, &h->opts); /* it stays unknown */
 	l->v[l->n++] = (struct leak){netns, *h};
 	return true;
 }
 
-/* The dead ones among the strangers; *asked is how many could be asked. */
-static size_t ask(struct leaks *l, const struct strangers *s, struct dead *dead, size_t *asked)
+/* What the sample of one process told. */
+struct answers {
+	struct dead dead[STRANGERS_KEPT];
+	size_t n_dead;
+	size_t asked; /* descriptors that told whether they are a dead TCP socket */
+	bool refused, exhausted;
+};
+
+/* Asks one descriptor. False: the process refuses, and would refuse all others too. */
+static bool ask_one(struct leaks *l, int process, int fd, uint32_t inode, struct answers *a)
+{
+	int sock = tcp_borrow(process, fd);
+	struct sock_facts f;
+
+	if (sock < 0) { /* -EBADF and others: it was closed meanwhile */
+		a->refused |= sock == -EPERM;
+		l->no_syscall |= sock == -ENOSYS;
+		a->asked += sock == -ENOTSOCK;
+		return sock != -EPERM && sock != -ENOSYS;
+	}
+	f = sock_facts(sock);
+	close(sock);
+	l->sampled++;
+	a->asked++;
+	if (f.dead)
+		a->dead[a->n_dead++] = (struct dead){f.local, f.lport, fd, inode};
+	return true;
+}
+
+static void ask(struct leaks *l, const struct strangers *s, struct answers *a)
 {
 	int process = pidfd(s->pid);
-	bool refused = false;
-	size_t n = 0;
+	bool goes_on = process >= 0;
 
-	*asked = 0;
-	for (size_t i = 0; process >= 0 && i < s->n_kept && l->sampled < LEAK_SAMPLES_MAX; i++) {
-		int sock = tcp_borrow(process, s->fd[i]);
-
-		refused |= sock == -EPERM;
-		l->no_syscall |= sock == -ENOSYS;
-		l->sampled++;
-		*asked += sock >= 0 || sock == -ENOTSOCK;
-		if (sock < 0)
-			continue;
-		struct sock_facts f = sock_facts(sock);
-
-		close(sock);
-		if (f.dead)
-			dead[n++] = (struct dead){f.local, f.lport, s->fd[i]};
-	}
+	a->refused = process == -EPERM;
 	l->no_syscall |= process == -ENOSYS;
-	l->unasked += refused || (process >= 0 && *asked == 0 && l->sampled >= LEAK_SAMPLES_MAX);
+	for (size_t i = 0; i < s->n_kept && goes_on; i++) {
+		a->exhausted = l->sampled >= LEAK_SAMPLES_MAX;
+		goes_on = !a->exhausted && ask_one(l, process, s->fd[i], s->inode[i], a);
+	}
+	l->refused += a->refused;
+	l->exhausted += a->exhausted;
 	if (process >= 0)
 		close(process);
-	return n;
 }
 
 bool leaks_strangers(void *ctx, const struct strangers *s, int32_t index)
 {
 	struct holder holders[STRANGERS_KEPT];
-	struct dead dead[STRANGERS_KEPT];
+	struct answers a = {.n_dead = 0};
 	struct leaks *l = ctx;
 	uint64_t inode = proc_netns(s->pid);
-	size_t netns = 0, n, asked, groups;
+	size_t netns = 0, groups;
 	bool kept = false;
 
 	while (netns < l->s->n_netns && l->s->netns[netns].inode != inode)
 		netns++;
 	if (!inode || netns == l->s->n_netns)
 		return false;
-	n = ask(l, s, dead, &asked);
-	if (!n)
+	ask(l, s, &a);
+	if (!a.n_dead)
 		return false;
-	groups = leaks_group(&l->s->netns[netns], dead, n, (double)s->n / (double)asked, holders);
+	groups = leaks_group(&l->s->netns[netns], a.dead, a.n_dead, (double)s->n / (double)a.asked, holders);
 	for (size_t i = 0; i < groups; i++)
 		kept |= keep(l, netns, &holders[i], s->pid, index);
 	return kept;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * leaks.h - TCP sockets that died but whose descriptor nobody closed. No dump shows them: the descriptor is all there
- * is. So every socket that no dump showed is a candidate, and a sample of them is asked what it is.
+ * is. So every TCP socket that no dump showed is a candidate, and a sample of them is asked what it is.
  */
 #pragma once
 #include "model/snapshot.h"
 #include "obs/procs.h"
 
 enum {
-	LEAK_STRANGERS_MIN = 10, /* sockets of one process that no dump shows; fewer are not looked at */
-	LEAK_SAMPLES_MAX = 2048, /* in one snapshot */
+	LEAK_STRANGERS_MIN = 10, /* TCP sockets of one process that no dump shows; fewer are not looked at */
+	LEAK_SAMPLES_MAX = 8192, /* TCP sockets asked in one snapshot; each takes some 10 us */
 };
 
 struct leak {
@@ -22,9 +22,9 @@ struct leaks {
 		*s; /* its namespaces and listeners must be complete; processes elsewhere are left alone */
 	struct leak *v;
 	size_t n, cap;
-	uint32_t sampled;
-	uint32_t
-		unasked; /* processes nobody could ask for lack of permission or because LEAK_SAMPLES_MAX was reached */
+	uint32_t sampled; /* TCP sockets asked so far; what turns out to be none does not count */
+	uint32_t refused; /* processes that must not be asked: no permission */
+	uint32_t exhausted; /* processes not asked, or not all of their sample, since LEAK_SAMPLES_MAX was reached */
 	bool no_syscall; /* this kernel has no pidfd_getfd */
 	bool no_memory;
 };
@@ -41,6 +41,7 @@ struct dead {
 	struct ip local;
 	uint16_t lport;
 	int fd;
+	uint32_t inode;
 };
 
 /*

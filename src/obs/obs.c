@@ -219,7 +219,7 @@ struct making {
 	struct snapshot *s;
 	struct scan_cfg scan;
 	struct suspects **suspects; /* of each namespace */
-	unsigned refused; /* namespaces */
+	unsigned gone, refused; /* namespaces */
 	struct why refusal;
 };
 
@@ -251,8 +251,10 @@ static int visit(struct making *m, const struct netns_ref *ref)
 	struct why w = {""};
 	int entered = enter(m->o, ref, &w), err;
 
-	if (entered == -ENOENT)
+	if (entered == -ENOENT) {
+		m->gone++;
 		return 0;
+	}
 	if (entered < 0) {
 		m->refused++;
 		m->refusal = w;
@@ -307,6 +309,18 @@ static uint64_t ehash_entries(const struct snapshot *s, const struct netns *firs
 	return (uint64_t)(v < 0 ? -v : v);
 }
 
+/* As a rule a namespace ends with its last process, and then there is nothing to see any more. */
+static int note_gone(struct making *m)
+{
+	char why[128];
+
+	if (!m->gone)
+		return 0;
+	snprintf(why, sizeof(why), "the process that led into %u of %zu has ended meanwhile", m->gone, m->o->refs.n);
+	return note(&m->s->missing, &m->s->n_missing, false, "network namespaces that were just ending", why,
+		    "what was in them, if other processes keep them");
+}
+
 static int note_scope(struct making *m)
 {
 	static const char what[] = "other network namespaces";
@@ -355,6 +369,8 @@ static int scan_all(struct making *m)
 	share_global_knobs(m->s, &first);
 	m->s->ehash_entries = ehash_entries(m->s, &first);
 	free(first.reserved);
+	if (err == 0)
+		err = note_gone(m);
 	return err == 0 ? note_scope(m) : err;
 }
 

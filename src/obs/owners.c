@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -167,10 +168,24 @@ struct fd_walk {
 	struct owners *o;
 	struct proc p; /* fds, sockets */
 	int32_t index; /* where p will stand */
-	bool has_wanted;
+	bool has_wanted, tcp_only;
 	struct sampler strangers;
 	uint64_t walked; /* of all processes */
 };
+
+/* sockfs tells a socket's protocol to whoever may see the link (3.4): nothing needs to be borrowed for it. */
+static bool may_be_tcp(int32_t pid, int fd)
+{
+	char path[64], name[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	n = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
+	if (n < 0)
+		return true;
+	name[n] = '\0';
+	return strncmp(name, "TCP", 3) == 0; /* or TCPv6 */
+}
 
 /* False when the process does not let us look: its folder opens for its user, but its links need more. */
 static bool fd_look(struct fd_walk *w, int dirfd, const char *name)
@@ -193,7 +208,8 @@ static bool fd_look(struct fd_walk *w, int dirfd, const char *name)
 	w->p.sockets++;
 	s = slot_of(w->o, inode);
 	if (!s->inode) {
-		sample(&w->strangers, (int)fd, inode);
+		if (!w->tcp_only || may_be_tcp(w->p.pid, (int)fd))
+			sample(&w->strangers, (int)fd, inode);
 		return true;
 	}
 	if (!s->wanted || (s->proc >= 0 && s->proc != w->index))
@@ -297,7 +313,7 @@ static int all_walk(struct fd_walk *w, struct owners_walk *walk, int proc_fd)
 
 int owners_walk(struct owners *o, struct owners_walk *walk)
 {
-	struct fd_walk w = {.o = o};
+	struct fd_walk w = {.o = o, .tcp_only = walk->tcp_only};
 	int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 
 	if (proc_fd < 0)

@@ -3,7 +3,7 @@
 #pragma once
 #include "model/snapshot.h"
 
-enum { COUNTERS_MAX = 4096 };
+enum { COUNTERS_MAX = 4096 }; /* of one namespace, read live or from a file; Linux has about 400 */
 
 /*
  * Appends the counters of netstat or snmp text: pairs of lines "Group: names" and "Group: values". TcpExt and IpExt

@@ -47,7 +47,7 @@ int owners_want(struct owners *o, uint64_t inode); /* whose is it? */
 int owners_seen(struct owners *o, uint64_t inode); /* a dump shows it; past OWNERS_SEEN_MAX it is only counted */
 bool owners_seen_all(const struct owners *o); /* no socket was only counted */
 
-/* Sockets of one process that nobody asked for and no dump showed. */
+/* Sockets of one process that nobody asked for and no dump showed, of any protocol unless tcp_only is set. */
 struct strangers {
 	int32_t pid;
 	uint32_t n; /* how many there are */
@@ -66,6 +66,7 @@ struct owners_walk {
 	bool (*strangers)(void *ctx, const struct strangers *s, int32_t index);
 	void *ctx;
 	uint32_t strangers_min;
+	bool tcp_only; /* sockets that are certainly not TCP are no strangers: costs a system call for each */
 	struct proc *procs; /* filled: every process that has a wanted socket or was kept; freed by the caller */
 	size_t n_procs, cap_procs;
 	uint32_t denied; /* processes that did not show their descriptors */

@@ -105,6 +105,7 @@ static const struct field dest_rows[] = {
 	INT(dest, ports_low_parity, 0, UINT16_MAX),
 	INT(dest, ports_other_parity, 0, UINT16_MAX),
 	INT(dest, ports_outside, 0, UINT16_MAX),
+	COUNT(dest, tw_in_range),
 	COUNT(dest, tw_reusable),
 	COUNT(dest, keepalive_timers),
 	AGES(dest, tw_ages),
@@ -126,6 +127,7 @@ static const struct field holder_rows[] = {
 	U32(holder, oldest_ms),
 	U32(holder, median_ms),
 	{.name = "fd", .type = F_FDS, AT(holder, fd), .n_offset = offsetof(struct holder, n_fd), .max = INT32_MAX},
+	U64(holder, inode),
 	KNOWN(holder, opts, sockopts_fields),
 };
 const struct field_table holder_fields = TABLE(holder, holder_rows);

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/why.h"
 #include "model/snapshot.h"
+#include "obs/procnet.h"
 
 enum field_type {
 	F_BOOL,
@@ -44,7 +45,6 @@ extern const char *const holder_kind_names[N_HOLDER_KINDS];
 enum {
 	SAVED_DEPTH_MAX = 12, /* of brackets in a file */
 	SOCKETS_MAX = 100000000, /* bound of every count of sockets, so that eleven of them fit into 32 bits */
-	COUNTERS_MAX = 65536,
 	LISTENERS_MAX = 4 * 65536,
 };
 /* No sysctl of ours is wider; so sums and products of knobs with small constants cannot overflow. */

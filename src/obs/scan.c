@@ -151,6 +151,23 @@ static struct aggregate_cfg aggregate_cfg(const struct scan_cfg *cfg, const stru
 	return c;
 }
 
+int note_counts(struct netns *ns)
+{
+	char why[128];
+	int err = 0;
+
+	if (ns->torn)
+		err = note(&ns->missing, &ns->n_missing, true, "a stable socket dump",
+			   "the kernel interrupted it twice: sockets come and go too fast",
+			   "exact counts: some sockets may be missing or counted twice");
+	if (err == 0 && ns->dests_more_n) {
+		snprintf(why, sizeof(why), "about %s more", num(ns->dests_more_n).s);
+		err = note(&ns->missing, &ns->n_missing, true, "destinations beyond 32,768", why,
+			   "ports used up towards one of these; only their sum is known");
+	}
+	return err;
+}
+
 static int scan_sockets(const struct scan_cfg *cfg, struct netns *ns, struct suspects **suspects)
 {
 	struct aggregate_cfg acfg = aggregate_cfg(cfg, ns);
@@ -171,6 +188,8 @@ static int scan_sockets(const struct scan_cfg *cfg, struct netns *ns, struct sus
 			err = dump_suspects(d, a, ns, suspects);
 		if (err == 0)
 			err = aggregate_finish(a, ns);
+		if (err == 0)
+			err = note_counts(ns);
 	}
 	diag_close(d);
 	aggregate_free(a);

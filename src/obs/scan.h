@@ -20,6 +20,9 @@ struct scan_cfg {
  */
 int scan_netns(const struct scan_cfg *cfg, struct netns *ns, struct suspects **suspects, struct snapshot *host);
 
+/* Notes what the finished counts of ns do not tell: a torn dump, destinations that did not fit. 0 or -ENOMEM. */
+int note_counts(struct netns *ns);
+
 /* One row. 0 or -ENOMEM. */
 int note(struct missing **v, size_t *n, bool blind, const char *what, const char *why, const char *lost);
 

@@ -221,8 +221,11 @@ static struct holder holder_of(const struct suspect *v, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		h.queue_bytes += v[i].queue_bytes;
-		if (v[i].fd >= 0 && h.n_fd < FDS_SHOWN)
-			h.fd[h.n_fd++] = v[i].fd;
+		if (v[i].fd < 0 || h.n_fd == FDS_SHOWN)
+			continue;
+		if (!h.n_fd)
+			h.inode = v[i].inode;
+		h.fd[h.n_fd++] = v[i].fd;
 	}
 	return h;
 }

@@ -50,10 +50,10 @@ struct watch {
 	bool no_memory;
 };
 
-/* When nobody has connected lately, nobody is there to be found. */
+/* When nobody has connected lately, nobody is there to be found. TIME_WAITs outside the range may be of any age. */
 static bool is_alive(const struct dest *d)
 {
-	uint64_t n = state_counts_sum(&d->states) - d->states.n[ST_TIME_WAIT];
+	uint64_t n = state_counts_sum(&d->states) - d->tw_in_range;
 
 	for (size_t i = 0; i < RECENT_S; i++)
 		n += d->tw_ages.s[i];

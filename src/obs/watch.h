@@ -21,7 +21,7 @@ struct watch;
 bool watch_wants(const struct netns *ns, const struct dest *d);
 
 /*
- * refs open the namespaces of first; own_fd and own_inode are the caller's. *ret is NULL if there is nothing to look
+ * refs open the namespaces of first; own_fd is the namespace the caller is in. *ret is NULL if there is nothing to look
  * for. 0 or -ENOMEM; a namespace that is gone is left out.
  */
 int watch_new(const struct snapshot *first, const struct netns_list *refs, int own_fd, struct hash_key key,

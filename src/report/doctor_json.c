@@ -62,6 +62,7 @@ void report_doctor_json(FILE *out, const struct observation *obs, const struct f
 		json_finding(&j, &f->v[i]);
 	json_array_end(&j);
 	json_kv_uint(&j, "dropped", f->dropped);
+	json_kv_str(&j, "dropped_worst", f->dropped ? severity_name(f->dropped_worst) : NULL);
 	json_key(&j, "missing");
 	json_array(&j);
 	json_missing(&j, s->missing, s->n_missing, NULL);

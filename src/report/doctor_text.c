@@ -60,7 +60,7 @@ static void put_remedy(struct lines *l, const struct remedy *r, const char *labe
 	if (depth < DEPTH_FULL)
 		return;
 	if (r->precondition[0]) {
-		snprintf(needs, sizeof(needs), "only if %s", r->precondition);
+		snprintf(needs, sizeof(needs), "check: %s", r->precondition);
 		put_label(l, "", needs, LINES_NO_LIMIT);
 	}
 	if (r->command[0])
@@ -181,7 +181,7 @@ static const struct finding *first_that_matters(const struct findings *f)
 static const struct finding *first_harmless(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].stage == STAGE_HARMLESS)
+		if (f->v[i].stage == STAGE_HARMLESS) /* TW002 says so; nothing else may call a host harmless */
 			return &f->v[i];
 	return NULL;
 }
@@ -307,6 +307,16 @@ static struct plan plan_screen(const struct lines *like, const struct findings *
 	return p;
 }
 
+static void put_hidden(struct lines *l, const struct findings *f, size_t untold)
+{
+	if (f->dropped)
+		lines_put(l, f->dropped_worst > SEV_INFO ? INK_YELLOW : INK_DIM,
+			  "... and %zu more; %zu found no room here, not even with -v (worst: %s)", untold + f->dropped,
+			  f->dropped, severity_name(f->dropped_worst));
+	else if (untold)
+		lines_put(l, INK_DIM, "... and %zu more", untold);
+}
+
 static void put_next(struct lines *l, const struct findings *f, bool verbose)
 {
 	const struct finding *bad = first_that_matters(f);
@@ -342,8 +352,7 @@ void report_doctor_text(FILE *out, const struct observation *obs, const struct f
 		if (st->verbose)
 			lines_blank(&l);
 	}
-	if (f->n - p.n + f->dropped)
-		lines_put(&l, INK_DIM, "... and %zu more", f->n - p.n + f->dropped);
+	put_hidden(&l, f, f->n - p.n);
 	put_missing(&l, obs, st->verbose);
 	put_next(&l, f, st->verbose);
 }

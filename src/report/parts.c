@@ -171,16 +171,3 @@ void json_header(struct json *j, const struct observation *o)
 	json_kv_str(j, "time", wall_json(s->wall_s).s);
 	json_kv_real(j, "interval_s", observation_interval_s(o));
 }
-
-static int64_t knob_or(const struct netns *ns, enum knob_id id, int64_t otherwise)
-{
-	return ns->knob_known[id] ? ns->knob[id] : otherwise;
-}
-
-struct port_budget budget_of(const struct netns *ns)
-{
-	/* Kernels before 6.14 have no tcp_tw_reuse_delay; they wait one second. */
-	return port_budget(ns, knob_or(ns, KNOB_port_low, 0), knob_or(ns, KNOB_port_high, 0),
-			   knob_or(ns, KNOB_tw_reuse, 0), knob_or(ns, KNOB_tw_reuse_delay_ms, 1000),
-			   knob_or(ns, KNOB_timestamps, 1));
-}

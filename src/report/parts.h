@@ -31,6 +31,3 @@ bool names_matter(const struct observation *o);
 void json_states(struct json *j, const struct state_counts *c);
 void json_missing(struct json *j, const struct missing *v, size_t n, const char *netns); /* rows only */
 void json_header(struct json *j, const struct observation *o); /* schema, kernel, hostname, time, interval_s */
-
-/* The port budget of a namespace from its knobs. */
-struct port_budget budget_of(const struct netns *ns);

@@ -62,6 +62,7 @@ static void json_dest(struct json *j, const struct snapshot *s, const struct des
 	json_kv_uint(j, "ports_low_parity", d->ports_low_parity);
 	json_kv_uint(j, "ports_other_parity", d->ports_other_parity);
 	json_kv_uint(j, "ports_outside", d->ports_outside);
+	json_kv_uint(j, "tw_in_range", d->tw_in_range);
 	json_kv_uint(j, "tw_reusable", d->tw_reusable);
 	json_kv_real(j, "closes_per_s", f.closes_per_s);
 	json_kv_real(j, "closes_per_s_minute", f.closes_per_s_minute);
@@ -96,6 +97,42 @@ static void json_rates(struct json *j, const struct observation *o, const struct
 	json_object_end(j);
 }
 
+/* What sockstat counts for the whole machine stands apart, so that nobody adds it up over namespaces. */
+static void json_sockstat(struct json *j, const struct sockstat *st)
+{
+	json_key(j, "sockstat");
+	if (!st->known) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	json_kv_uint(j, "inuse", st->inuse);
+	json_kv_uint(j, "tw", st->tw);
+	json_key(j, "machine");
+	json_object(j);
+	json_kv_uint(j, "orphan", st->orphan);
+	json_kv_uint(j, "alloc", st->alloc);
+	json_kv_uint(j, "mem_pages", st->mem_pages);
+	json_object_end(j);
+	json_object_end(j);
+}
+
+static void json_conntrack(struct json *j, const struct conntrack *ct)
+{
+	json_key(j, "conntrack");
+	if (!ct->known) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	json_kv_uint(j, "count", ct->count);
+	json_kv_uint(j, "max", ct->max);
+	json_kv_uint(j, "insert_failed", ct->insert_failed);
+	json_kv_uint(j, "drop", ct->drop);
+	json_kv_uint(j, "early_drop", ct->early_drop);
+	json_object_end(j);
+}
+
 static void json_netns(struct json *j, const struct observation *o, const struct netns *ns)
 {
 	const struct snapshot *s = observation_now(o);
@@ -120,6 +157,8 @@ static void json_netns(struct json *j, const struct observation *o, const struct
 		json_dest(j, s, &ns->dests[i], &b);
 	json_array_end(j);
 	json_kv_uint(j, "destinations_more", ns->dests_more_n);
+	json_sockstat(j, &ns->sockstat);
+	json_conntrack(j, &ns->conntrack);
 	json_rates(j, o, ns);
 	json_key(j, "missing");
 	json_array(j);

@@ -296,6 +296,25 @@ static void put_first_screen(struct lines *l, const struct observation *o, const
 	put_idle(l, v + active, n - active);
 }
 
+/* The kernel keeps these for the machine; every namespace's sockstat repeats them. */
+static void put_machine(struct lines *l, const struct snapshot *s)
+{
+	const struct sockstat *st = s->n_netns ? &s->netns[0].sockstat : NULL;
+
+	if (st && st->known)
+		lines_put(l, INK_DIM,
+			  "whole machine, not per namespace: orphans %s, sockets allocated %s, memory %s pages",
+			  num(st->orphan).s, num(st->alloc).s, num(st->mem_pages).s);
+}
+
+static void put_conntrack(struct lines *l, const struct conntrack *ct)
+{
+	if (ct->active)
+		lines_put(l, INK_PLAIN, "  connection tracking: %s of %s entries, insert failed %s, drop %s",
+			  num(ct->count).s, ct->max ? num(ct->max).s : "unlimited", num(ct->insert_failed).s,
+			  num(ct->drop).s);
+}
+
 void report_status_text(FILE *out, const struct observation *obs, const struct style *st)
 {
 	const struct snapshot *s = observation_now(obs);
@@ -306,8 +325,11 @@ void report_status_text(FILE *out, const struct observation *obs, const struct s
 		v[i] = &s->netns[i];
 	put_host(&l, obs);
 	if (st->verbose) {
-		for (size_t i = 0; i < s->n_netns; i++)
+		for (size_t i = 0; i < s->n_netns; i++) {
 			put_netns(&l, obs, v[i], INT32_MAX);
+			put_conntrack(&l, &v[i]->conntrack);
+		}
+		put_machine(&l, s);
 	} else {
 		qsort(v, s->n_netns, sizeof(const struct netns *), by_connections);
 		put_first_screen(&l, obs, v, s->n_netns);

@@ -248,6 +248,46 @@ TEST(doctor_fail_on__decides_what_counts)
 	run_done(&info);
 }
 
+/* More warnings about ports than there is room for, and a critical leak, which is told after them. */
+static void make_full(struct fixture *f)
+{
+	static struct netns spaces[FINDINGS_MAX + 1];
+	static struct holder leak = {.kind = HOLD_CLOSE_WAIT_READ, .proc = -1, .n = 5000, .oldest_ms = 3600000};
+
+	fixture_quiet(f);
+	for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
+		struct netns *ns = &spaces[i];
+
+		*ns = f->obs.s[0].netns[0];
+		ns->n_listeners = 0;
+		snprintf(ns->name, sizeof(ns->name), "c%zu", i);
+		ns->inode = i + 1;
+		ns->bound_known = true;
+		ns->bound = 10000;
+	}
+	spaces[FINDINGS_MAX].holders = &leak;
+	spaces[FINDINGS_MAX].n_holders = 1;
+	f->obs.s[0].netns = spaces;
+	f->obs.s[0].n_netns = ARRAY_LEN(spaces);
+}
+
+TEST(doctor_fail_on__counts_also_what_found_no_room)
+{
+	const char *path = save(make_full);
+	RUN_CLI(text, "doctor", "--from", path, "--fail-on", "crit");
+	RUN_CLI(json, "doctor", "--from", path, "--json");
+	json_t *root = json_loads(json.out, JSON_REJECT_DUPLICATES, NULL);
+
+	assert_null(strstr(json.out, "CW001"));
+	assert_int_equal(json_integer_value(json_object_get(root, "dropped")), 3);
+	assert_string_equal(json_string_value(json_object_get(root, "dropped_worst")), "crit");
+	assert_non_null(strstr(text.out, "(worst: crit)"));
+	assert_int_equal(text.code, EXIT_FINDINGS);
+	json_decref(root);
+	run_done(&text);
+	run_done(&json);
+}
+
 TEST(doctor_json__says_the_same_and_is_valid)
 {
 	RUN_CLI(r, "doctor", "--json", "--from", save(fixture_outage));
@@ -332,6 +372,7 @@ int main(void)
 		T(doctor_from__a_quiet_host__exits_0),
 		T(doctor_from__blind_and_nothing_found__exits_3),
 		T(doctor_fail_on__decides_what_counts),
+		T(doctor_fail_on__counts_also_what_found_no_room),
 		T(doctor_json__says_the_same_and_is_valid),
 		T(doctor_from__a_torn_file__is_a_clear_error),
 		T(output__to_a_full_disk__exits_4_with_a_line),

@@ -337,8 +337,9 @@ static inline void rig_dest_time_wait(struct rig *r, struct dest *d, uint32_t n)
 	d->states.n[ST_TIME_WAIT] += n;
 	rig_ages(&d->tw_ages, n);
 	rig_dest_ports(d, n);
+	d->tw_in_range += n;
 	young = d->tw_ages.s[0];
-	d->tw_reusable = d->states.n[ST_TIME_WAIT] - young;
+	d->tw_reusable = d->tw_in_range - young;
 	r->now->states.n[ST_TIME_WAIT] += n;
 	r->now->sockstat.tw += n;
 }

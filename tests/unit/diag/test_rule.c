@@ -46,6 +46,67 @@ TEST(findings__past_the_limit__keep_what_matters_more)
 	assert_int_equal(crit, 1);
 }
 
+static void fill(struct rig *r, enum severity severity, enum stage stage)
+{
+	rig_init(r);
+	rig_eval(r, &of_a_namespace);
+	while (r->found.n < FINDINGS_MAX - 1)
+		findings_add(&r->found, &of_a_namespace, &r->view, severity, stage);
+	assert_int_equal(r->found.dropped, 0);
+}
+
+static size_t count(const struct rig *r, enum severity severity)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->found.n; i++)
+		n += r->found.v[i].severity == severity;
+	return n;
+}
+
+TEST(findings__past_the_limit__a_remark_of_an_earlier_stage_gives_way_to_a_warning)
+{
+	struct rig r;
+
+	fill(&r, SEV_INFO, STAGE_CHURN);
+	findings_add(&r.found, &of_a_namespace, &r.view, SEV_WARN, STAGE_CONFIG);
+	assert_int_equal(count(&r, SEV_WARN), 1);
+	assert_int_equal(r.found.dropped_worst, SEV_INFO);
+	fill(&r, SEV_WARN, STAGE_CONFIG);
+	findings_add(&r.found, &of_a_namespace, &r.view, SEV_INFO, STAGE_FAILING);
+	assert_int_equal(count(&r, SEV_WARN), r.found.n);
+	assert_int_equal(r.found.dropped_worst, SEV_INFO);
+}
+
+TEST(findings__past_the_limit__the_worst_that_was_lost_is_known)
+{
+	struct rig r;
+
+	fill(&r, SEV_WARN, STAGE_FAILING);
+	findings_add(&r.found, &of_a_namespace, &r.view, SEV_INFO, STAGE_FAILING);
+	assert_int_equal(r.found.dropped_worst, SEV_INFO);
+	findings_add(&r.found, &of_a_namespace, &r.view, SEV_CRIT, STAGE_LEAKING); /* what fails now comes first */
+	assert_int_equal(count(&r, SEV_CRIT), 0);
+	assert_int_equal(r.found.dropped_worst, SEV_CRIT);
+	findings_add(&r.found, &of_a_namespace, &r.view, SEV_CRIT, STAGE_FAILING); /* one warning makes room */
+	assert_int_equal(count(&r, SEV_CRIT), 1);
+	assert_int_equal(r.found.dropped, 3);
+	assert_int_equal(r.found.dropped_worst, SEV_CRIT);
+}
+
+TEST(boot_value__of_a_namespace_with_its_own_table)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_eval(&r, &of_a_namespace);
+	assert_int_equal(view_boot_value(&r.view, KNOB_max_tw_buckets), 131072);
+	rig_knob(&r, KNOB_ehash_entries, 1024);
+	assert_int_equal(view_boot_value(&r.view, KNOB_max_tw_buckets), 512);
+	rig_knob_unknown(&r, KNOB_ehash_entries); /* before 6.1 all share one */
+	assert_int_equal(view_boot_value(&r.view, KNOB_max_tw_buckets), 131072);
+}
+
 TEST(delta__needs_two_snapshots_and_a_known_counter)
 {
 	struct rig r;
@@ -183,6 +244,8 @@ TEST(names)
 }
 
 RUN(T(finding__of_a_namespace__carries_its_name), T(findings__past_the_limit__keep_what_matters_more),
+    T(findings__past_the_limit__a_remark_of_an_earlier_stage_gives_way_to_a_warning),
+    T(findings__past_the_limit__the_worst_that_was_lost_is_known), T(boot_value__of_a_namespace_with_its_own_table),
     T(delta__needs_two_snapshots_and_a_known_counter), T(delta__counter_that_went_back__is_zero),
     T(rate__no_time_passed__is_unknown), T(knob__unknown__leaves_the_result_alone),
     T(namespace_without_an_earlier_look__has_no_interval),

@@ -118,17 +118,31 @@ TEST(CW001__thousand__crit)
 	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
 }
 
-TEST(CW001__grows__crit_and_certain_with_rate_per_hour)
+TEST(CW001__ten_more__crit_and_certain_with_rate_per_hour)
 {
 	struct rig r;
 
 	rig_init(&r);
-	leak(&r, HOLD_CLOSE_WAIT_READ, 24);
+	leak(&r, HOLD_CLOSE_WAIT_READ, 30);
 	before_had(&r, 20);
 	rig_eval(&r, &rule_CW001);
 	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
 	assert_int_equal(rig_only(&r)->confidence, CONF_CERTAIN);
-	assert_text(rig_only(&r)->evidence, "+4 in 1.0 s (14,400/h)");
+	assert_text(rig_only(&r)->evidence, "+10 in 1.0 s (36,000/h) >= +10");
+}
+
+TEST(CW001__a_few_more__may_be_young_ones_and_only_warns)
+{
+	struct rig r;
+
+	rig_init(&r);
+	leak(&r, HOLD_CLOSE_WAIT_READ, 29);
+	before_had(&r, 20);
+	rig_eval(&r, &rule_CW001);
+	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
+	assert_int_equal(rig_only(&r)->confidence, CONF_HIGH);
+	assert_text(rig_only(&r)->evidence, "+9 in 1.0 s");
+	assert_no_text(rig_only(&r)->evidence, ">= +10");
 }
 
 TEST(CW001__torn_dump__growth_is_not_believed)
@@ -136,7 +150,7 @@ TEST(CW001__torn_dump__growth_is_not_believed)
 	struct rig r;
 
 	rig_init(&r);
-	leak(&r, HOLD_CLOSE_WAIT_READ, 24);
+	leak(&r, HOLD_CLOSE_WAIT_READ, 40);
 	before_had(&r, 20);
 	r.before->torn = true;
 	rig_eval(&r, &rule_CW001);
@@ -282,8 +296,14 @@ TEST(CW001__never_accepted_at_the_descriptor_limit__blames_that)
 	l->unaccepted = l->close_wait_unaccepted = 10;
 	r.procs[0].fds = 1024;
 	rig_eval(&r, &rule_CW001);
-	assert_text(rig_only(&r)->what, "out of descriptors, 1,024 of 1,024");
+	assert_text(rig_only(&r)->what, "it is out of descriptors (1,024 of 1,024 descriptors)");
 	assert_non_null(rig_remedy(rig_only(&r), "prlimit"));
+	r.procs[0].fds = 973;
+	rig_eval(&r, &rule_CW001);
+	assert_text(rig_only(&r)->what, "it is nearly out of descriptors");
+	r.procs[0].fds = 1030;
+	rig_eval(&r, &rule_CW001);
+	assert_text(rig_only(&r)->what, "it is out of descriptors (1,030 descriptors, limit 1,024)");
 }
 
 TEST(CW001__a_few_unaccepted_that_were_not_there_before__silent)
@@ -302,6 +322,19 @@ TEST(CW001__a_few_unaccepted_that_were_not_there_before__silent)
 	l->unaccepted = l->close_wait_unaccepted = 10;
 	rig_eval(&r, &rule_CW001);
 	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
+}
+
+TEST(CW001__a_few_unaccepted_of_a_new_listener__silent)
+{
+	struct listener *l;
+	struct rig r;
+
+	rig_init(&r);
+	l = rig_listener(&r, NULL, 8080);
+	r.before->n_listeners = 0;
+	l->unaccepted = l->close_wait_unaccepted = 9;
+	rig_eval(&r, &rule_CW001);
+	rig_silent(&r);
 }
 
 TEST(CW001__a_few_unaccepted_and_one_snapshot__informs)
@@ -353,6 +386,7 @@ TEST(CW002__at_80_percent__warns_below_is_silent)
 
 TEST(CW002__at_95_percent__crit)
 {
+	const struct remedy *m;
 	struct rig r;
 
 	rig_init(&r);
@@ -363,7 +397,10 @@ TEST(CW002__at_95_percent__crit)
 	limit(&r, 950, 1000);
 	rig_eval(&r, &rule_CW002);
 	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
-	assert_non_null(rig_remedy(rig_only(&r), "prlimit --pid 812 --nofile=2000:2000"));
+	m = rig_remedy(rig_only(&r), "descriptor limit");
+	assert_non_null(m);
+	assert_string_equal(m->command, "prlimit --pid 812 --nofile=2000:"); /* the hard limit stays */
+	assert_text(m->precondition, "hard limit");
 }
 
 TEST(CW002__others_fill_the_table__silent)
@@ -402,6 +439,37 @@ TEST(CW002__grows__says_when)
 	rig_eval(&r, &rule_CW002);
 	assert_text(rig_only(&r)->what, "EMFILE comes in 10 s");
 	assert_int_equal(rig_only(&r)->confidence, CONF_CERTAIN);
+}
+
+TEST(CW002__others_leak_on_the_same_port__only_its_share_counts)
+{
+	struct holder *other;
+	struct rig r;
+
+	rig_init(&r);
+	leak(&r, HOLD_CLOSE_WAIT_READ, 510);
+	other = rig_holder(&r, HOLD_CLOSE_WAIT_READ, 510);
+	other->local = r.holders[0].local;
+	other->lport = r.holders[0].lport;
+	before_had(&r, 490);
+	limit(&r, 900, 1000);
+	rig_eval(&r, &rule_CW002);
+	assert_text(rig_only(&r)->what, "EMFILE comes in 10 s"); /* of 20 more a second half are its own */
+}
+
+TEST(CW002__more_open_than_the_limit__is_not_told_as_a_share)
+{
+	struct rig r;
+
+	rig_init(&r);
+	leak(&r, HOLD_CLOSE_WAIT_READ, 50);
+	limit(&r, 65, 64);
+	rig_eval(&r, &rule_CW002);
+	assert_text(rig_only(&r)->what,
+		    "python3[812] is beyond its limit of 64 descriptors with 65 open, 50 of them sockets");
+	assert_text(rig_only(&r)->what, "EMFILE as soon as every number below the limit is taken");
+	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
+	assert_int_equal(rig_only(&r)->confidence, CONF_HIGH);
 }
 
 TEST(CW002__limit_reached__says_what_fails)
@@ -470,11 +538,14 @@ TEST(CW003__owner_unknown_and_one_snapshot__still_told)
 RUN(T(CW001__quiet_host__silent), T(CW001__nine_old_sockets__silent),
     T(CW001__ten_old_sockets__warns_with_pid_fd_and_bug_class), T(CW001__exactly_a_minute_old__is_not_old),
     T(CW001__hundred_young_sockets__informs_with_low_confidence), T(CW001__age_unknown__needs_a_hundred_and_says_so),
-    T(CW001__thousand__crit), T(CW001__grows__crit_and_certain_with_rate_per_hour),
-    T(CW001__torn_dump__growth_is_not_believed), T(CW001__one_snapshot__growth_unknown),
-    T(CW001__never_read__names_unread_bytes_beside_the_fin), T(CW001__owner_unknown__asks_for_root),
-    T(CW001__towards_a_destination__names_it_and_advises_a_client), T(CW001__keepalive_known__says_what_it_ends),
-    T(CW001__systemd_service__restart_command_names_it), T(CW001__docker_container__restart_command_names_it),
+    T(CW001__thousand__crit), T(CW001__ten_more__crit_and_certain_with_rate_per_hour),
+    T(CW001__a_few_more__may_be_young_ones_and_only_warns), T(CW001__a_few_unaccepted_of_a_new_listener__silent),
+    T(CW002__others_leak_on_the_same_port__only_its_share_counts),
+    T(CW002__more_open_than_the_limit__is_not_told_as_a_share), T(CW001__torn_dump__growth_is_not_believed),
+    T(CW001__one_snapshot__growth_unknown), T(CW001__never_read__names_unread_bytes_beside_the_fin),
+    T(CW001__owner_unknown__asks_for_root), T(CW001__towards_a_destination__names_it_and_advises_a_client),
+    T(CW001__keepalive_known__says_what_it_ends), T(CW001__systemd_service__restart_command_names_it),
+    T(CW001__docker_container__restart_command_names_it),
     T(CW001__nine_groups__eight_told_and_the_last_counts_the_rest), T(CW001__never_accepted__blames_the_stuck_listener),
     T(CW001__never_accepted_at_the_descriptor_limit__blames_that),
     T(CW001__a_few_unaccepted_that_were_not_there_before__silent), T(CW001__a_few_unaccepted_and_one_snapshot__informs),

@@ -294,7 +294,7 @@ TEST(CFG007__tw_recycle_line__is_dead_since_4_12)
 	assert_string_equal(rig_only(&r)->netns, "");
 	assert_text(rig_only(&r)->what,
 		    "/etc/sysctl.d/99-tune.conf:12 sets net.ipv4.tcp_tw_recycle, which Linux lost in 4.12");
-	assert_non_null(rig_remedy(rig_only(&r), "sed -i.bak '12s/^/# /' /etc/sysctl.d/99-tune.conf"));
+	assert_non_null(rig_remedy(rig_only(&r), "sed -i.bak-12 '12s/^/# /' /etc/sysctl.d/99-tune.conf"));
 	rig_kernel(&r, KV(4, 11));
 	rig_eval(&r, &rule_CFG007);
 	rig_silent(&r);
@@ -464,15 +464,32 @@ TEST(CFG009__above_the_bound__says_greater)
 	assert_text(rig_only(&r)->evidence, "abort_on_overflow 1 > 0");
 }
 
-TEST(CFG009__port_range_below_1024__command_keeps_the_other_bound)
+TEST(CFG009__port_range_below_1024__is_left_to_PORT005)
 {
 	struct rig r;
 
 	rig_init(&r);
-	rig_knob(&r, KNOB_port_low, 500);
-	rig_knob(&r, KNOB_port_high, 65535);
+	rig_knob(&r, KNOB_port_low, 501);
+	rig_knob(&r, KNOB_port_high, 20000); /* "32768 20000" is no range */
 	rig_eval(&r, &rule_CFG009);
-	assert_non_null(rig_remedy(rig_only(&r), "net.ipv4.ip_local_port_range=\"32768 65535\""));
+	rig_silent(&r);
+	rig_eval(&r, &rule_PORT005);
+	assert_text(rig_only(&r)->what, "well-known service ports");
+}
+
+TEST(CFG009__somaxconn__is_left_to_CFG006_where_a_listener_suffers)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_knob(&r, KNOB_somaxconn, 64);
+	rig_eval(&r, &rule_CFG009);
+	assert_text(rig_only(&r)->what, "net.core.somaxconn=64");
+	rig_listener(&r, NULL, 80)->backlog = 64;
+	rig_eval(&r, &rule_CFG009);
+	rig_silent(&r);
+	rig_eval(&r, &rule_CFG006);
+	rig_only(&r);
 }
 
 TEST(CFG009__max_orphans__compares_with_the_boot_value_if_known)
@@ -515,13 +532,13 @@ TEST(CFG009__conntrack_that_never_saw_a_packet__silent)
 	assert_text(rig_only(&r)->what, "forgets a connection");
 }
 
-TEST(CFG009__ten_knobs__eight_told)
+TEST(CFG009__nine_knobs__eight_told)
 {
 	static const struct {
 		enum knob_id id;
 		int64_t value;
 	} bad[] = {{KNOB_tw_reuse_delay_ms, 50}, {KNOB_max_orphans, 5},     {KNOB_retries2, 1},
-		   {KNOB_abort_on_overflow, 1},  {KNOB_port_low, 500},      {KNOB_autobind_reuse, 1},
+		   {KNOB_abort_on_overflow, 1},  {KNOB_tw_recycle, 1},      {KNOB_autobind_reuse, 1},
 		   {KNOB_somaxconn, 64},         {KNOB_ct_time_wait_s, 30}, {KNOB_ct_established_s, 60}};
 	struct rig r;
 
@@ -548,6 +565,7 @@ RUN(T(CFG__default_host_and_container__silent), T(CFG__every_knob_unknown__silen
     T(CFG007__only_a_container_is_seen__silent), T(CFG007__nine_lines__eight_told),
     T(CFG008__changed_and_unused__informs_from_ten_connections_on), T(CFG008__anybody_uses_it__silent),
     T(CFG009__knob_at_its_bound_silent__beyond_warns), T(CFG009__above_the_bound__says_greater),
-    T(CFG009__port_range_below_1024__command_keeps_the_other_bound),
+    T(CFG009__port_range_below_1024__is_left_to_PORT005),
+    T(CFG009__somaxconn__is_left_to_CFG006_where_a_listener_suffers),
     T(CFG009__max_orphans__compares_with_the_boot_value_if_known), T(CFG009__knobs_with_a_rule_of_their_own__silent),
-    T(CFG009__conntrack_that_never_saw_a_packet__silent), T(CFG009__ten_knobs__eight_told))
+    T(CFG009__conntrack_that_never_saw_a_packet__silent), T(CFG009__nine_knobs__eight_told))

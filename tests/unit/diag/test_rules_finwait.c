@@ -253,6 +253,8 @@ TEST(FW003__five_seconds_silent__more_informs)
 	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
 	assert_text(rig_only(&r)->what, "1 close on *:80 stuck in FIN_WAIT_1");
 	assert_text(rig_only(&r)->what, "the peer's window is zero, its program does not read; 4.0 KiB unsent");
+	assert_text(rig_only(&r)->evidence, "FIN_WAIT_1 1 >= 1, the peer's window closed for about 5.0 s > 5 s");
+	assert_no_text(rig_only(&r)->evidence, "last answer"); /* it answers every window probe */
 }
 
 TEST(FW003__ten__warns)
@@ -286,6 +288,7 @@ TEST(FW003__path__says_when_an_orphan_is_given_up)
 	stuck(&r, HOLD_FIN_WAIT_1_PATH, 3);
 	rig_eval(&r, &rule_FW003);
 	assert_text(rig_only(&r)->what, "nobody answers");
+	assert_text(rig_only(&r)->evidence, "FIN_WAIT_1 3 >= 1, last answer of the peer 5.0 s ago > 5 s");
 	assert_text(rig_only(&r)->evidence, "8 retransmissions, about 108 s");
 	assert_non_null(rig_remedy(rig_only(&r), "ss -tino state fin-wait-1 dst 192.0.2.7"));
 	rig_knob(&r, KNOB_orphan_retries, 3);
@@ -354,6 +357,60 @@ TEST(FW004__aborts_for_memory__crit_even_with_few_orphans)
 	assert_null(rig_remedy(rig_only(&r), "tcp_max_orphans="));
 }
 
+/* A second namespace, "shop", in both snapshots; its counter moved from 0 to aborted. */
+static void beside(struct rig *r, struct netns ns[2][2], struct counter counter[2], uint64_t aborted)
+{
+	rig_ready(r);
+	for (int i = 0; i < 2; i++) {
+		ns[i][0] = r->ns[i];
+		ns[i][1] = r->ns[i];
+		snprintf(ns[i][1].name, sizeof(ns[i][1].name), "shop");
+		ns[i][1].inode++;
+		ns[i][1].knob_known[KNOB_max_orphans] = false;
+		snprintf(counter[i].name, sizeof(counter[i].name), "TCPAbortOnMemory");
+		counter[i].value = i ? aborted : 0;
+		ns[i][1].counters = (struct counters){.v = &counter[i], .n = 1, .cap = 1};
+		r->o.s[i].netns = ns[i];
+		r->o.s[i].n_netns = 2;
+	}
+}
+
+TEST(FW004__aborts_in_the_second_namespace__are_told_and_it_is_named)
+{
+	struct counter counter[2] = {0};
+	struct netns ns[2][2];
+	struct findings f;
+	struct rig r;
+
+	rig_init(&r);
+	beside(&r, ns, counter, 900);
+	assert_int_equal(diagnose(&r.o, "FW004", &f), 0);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.v[0].netns, "shop");
+	assert_int_equal(f.v[0].severity, SEV_CRIT);
+	assert_text(f.v[0].what, "900 closing sockets reset in the last 1.0 s");
+	assert_text(f.v[0].evidence, "tcp_max_orphans 131,072"); /* known in the first namespace only */
+	findings_done(&f);
+}
+
+TEST(FW004__near_the_limit_with_two_namespaces__is_told_once_and_for_the_host)
+{
+	struct counter counter[2] = {0};
+	struct netns ns[2][2];
+	struct findings f;
+	struct rig r;
+
+	rig_init(&r);
+	r.now->sockstat.orphan = 65537;
+	beside(&r, ns, counter, 0);
+	assert_int_equal(diagnose(&r.o, "FW004", &f), 0);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.v[0].netns, "");
+	assert_int_equal(f.v[0].netns_inode, 0);
+	assert_int_equal(f.v[0].severity, SEV_WARN);
+	findings_done(&f);
+}
+
 TEST(FW004__aborts_in_the_past_or_one_snapshot__silent)
 {
 	struct rig r;
@@ -398,4 +455,6 @@ RUN(T(FW001__quiet_host__silent), T(FW001__99_orphans_silent__100_informs), T(FW
     T(FW003__ten__warns), T(FW003__age_unknown__silent), T(FW003__path__says_when_an_orphan_is_given_up),
     T(FW003__process_still_has_it__orphan_rules_are_not_claimed), T(FW004__half_of_the_limit_silent__more_warns),
     T(FW004__nine_tenths__crit_above), T(FW004__aborts_for_memory__crit_even_with_few_orphans),
+    T(FW004__aborts_in_the_second_namespace__are_told_and_it_is_named),
+    T(FW004__near_the_limit_with_two_namespaces__is_told_once_and_for_the_host),
     T(FW004__aborts_in_the_past_or_one_snapshot__silent), T(FW004__inputs_missing__silent_or_said))

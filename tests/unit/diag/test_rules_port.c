@@ -23,6 +23,23 @@ TEST(PORT001__no_destination__silent)
 	rig_silent(&r);
 }
 
+TEST(PORT001__one_burst__has_no_rate_and_no_outage_law)
+{
+	struct dest *d;
+	struct rig r;
+
+	rig_init(&r);
+	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
+	rig_dest_time_wait(&r, d, 12000);
+	memset(&d->tw_ages, 0, sizeof(d->tw_ages));
+	d->tw_ages.s[8] = 12000; /* a run that ended 8 s ago */
+	rig_eval(&r, &rule_PORT001);
+	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
+	assert_text(rig_only(&r)->what, "after one burst of closes; they come back in 52 s unless it repeats");
+	assert_text(rig_only(&r)->evidence, "closed in fewer than 3 of the last 60 s");
+	assert_no_text(rig_only(&r)->evidence, "outage law");
+}
+
 TEST(PORT001__below_35_percent__silent)
 {
 	struct rig r;
@@ -86,7 +103,7 @@ TEST(PORT001__all_ports_taken__fails_now_and_says_when_the_first_comes_back)
 
 	rig_init(&r);
 	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
-	d->states.n[ST_TIME_WAIT] = RIG_USABLE;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = RIG_USABLE;
 	d->ports_low_parity = d->ports_other_parity = RIG_USABLE / 2;
 	for (unsigned s = 20; s < 48; s++) /* 28 s of churn at 1,000/s, over for 20 s */
 		d->tw_ages.s[s] = RIG_USABLE / 28;
@@ -153,7 +170,7 @@ TEST(PORT001__cliff_ahead__says_when)
 	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
 	for (unsigned s = 0; s < 40; s++)
 		d->tw_ages.s[s] = 300;
-	d->states.n[ST_TIME_WAIT] = d->ports_low_parity = 12000;
+	d->states.n[ST_TIME_WAIT] = d->tw_in_range = d->ports_low_parity = 12000;
 	rig_eval(&r, &rule_PORT001);
 	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
 	assert_text(rig_only(&r)->what, "at this rate every connect() turns slow in 7.1 s (PORT002)");
@@ -170,16 +187,20 @@ TEST(PORT001__torn_dump__lowers_the_confidence)
 	assert_text(rig_only(&r)->raise, "run again");
 }
 
-static void churn(struct rig *r, uint32_t per_s, unsigned seconds)
+static void churn_more(struct rig *r, uint32_t per_s, unsigned seconds)
 {
-	struct dest *d;
+	struct dest *d = rig_dest(r, "10.0.0.1", "10.0.0.8", 80);
 
-	rig_init(r);
-	d = rig_dest(r, "10.0.0.1", "10.0.0.2", 80);
 	for (unsigned s = 0; s < seconds; s++)
 		d->tw_ages.s[s] = per_s;
-	d->states.n[ST_TIME_WAIT] = per_s * seconds;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = per_s * seconds;
 	rig_dest_ports(d, per_s * seconds);
+}
+
+static void churn(struct rig *r, uint32_t per_s, unsigned seconds)
+{
+	rig_init(r);
+	churn_more(r, per_s, seconds);
 }
 
 TEST(PORT001__forecast_of_failure_within_a_minute__is_critical_at_any_share)
@@ -229,7 +250,7 @@ TEST(PORT001__tiny_range__counts_too)
 	rig_knob(&r, KNOB_port_low, 40000);
 	rig_knob(&r, KNOB_port_high, 40199);
 	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
-	d->states.n[ST_TIME_WAIT] = 200;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = 200;
 	d->tw_ages.s[30] = 200;
 	d->ports_low_parity = d->ports_other_parity = 100;
 	rig_eval(&r, &rule_PORT001);
@@ -401,7 +422,103 @@ TEST(PORT001__many_destinations__the_rest_is_summed)
 	assert_text(r.found.v[PER_RULE_MAX - 1].what, "(and 4 more destinations)");
 }
 
+TEST(PORT001__more_than_eight_destinations__the_worst_are_told)
+{
+	struct rig r;
+
+	rig_init(&r);
+	for (uint16_t i = 0; i < PER_RULE_MAX; i++)
+		rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 12000u + i);
+	rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.9", 443), 28000); /* fails */
+	churn_more(&r, 900, 8); /* 7,200 ports, 26 %, but gone in 23 s */
+	rig_eval(&r, &rule_PORT001);
+	assert_int_equal(r.found.n, PER_RULE_MAX);
+	assert_text(r.found.v[0].what, "10.0.0.9:443");
+	assert_int_equal(r.found.v[0].stage, STAGE_FAILING);
+	assert_text(r.found.v[1].what, "10.0.0.8:80");
+	assert_int_equal(r.found.v[1].severity, SEV_CRIT);
+	assert_text(r.found.v[2].what, "12,007 of 28,232");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "12,002 of 28,232");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "(and 2 more destinations)");
+}
+
+TEST(PORT001__time_wait_outside_the_range__takes_no_port)
+{
+	struct rig r;
+	struct dest *d;
+	const struct finding *f;
+
+	rig_init(&r);
+	rig_knob(&r, KNOB_port_low, 40000);
+	rig_knob(&r, KNOB_port_high, 40499);
+	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
+	d->states.n[ST_ESTABLISHED] = 300;
+	d->states.n[ST_TIME_WAIT] = 400; /* of a program that binds ports 50000 and up */
+	d->ports_low_parity = 250;
+	d->ports_other_parity = 50;
+	d->ports_outside = 400;
+	rig_eval(&r, &rule_PORT001);
+	f = rig_only(&r);
+	assert_text(f->evidence, "TIME_WAIT 0 + live 300 = 300 >= 0.35 x 500 usable");
+	assert_text(f->evidence, "(500 - 300 live)/60 s = 3.3/s sustainable");
+	assert_null(rig_remedy(f, "tcp_tw_reuse=1"));
+}
+
+/* Two periods at 100/s that begin and end in the middle of a second, and silence since. */
+TEST(PORT001__busy_periods__are_rated_without_their_partly_filled_ends)
+{
+	static const uint32_t ages[] = {50, 100, 100, 100, 100, 30, 0, 0, 0, 20, 100, 100, 80};
+	struct rig r;
+	struct dest *d;
+
+	rig_init(&r);
+	rig_knob(&r, KNOB_port_low, 40000);
+	rig_knob(&r, KNOB_port_high, 40779);
+	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
+	for (size_t s = 0; s < ARRAY_LEN(ages); s++) {
+		d->tw_ages.s[s + 10] = ages[s];
+		d->tw_in_range += ages[s];
+	}
+	d->states.n[ST_TIME_WAIT] = d->tw_in_range;
+	d->ports_low_parity = d->ports_other_parity = d->tw_in_range / 2;
+	rig_eval(&r, &rule_PORT001);
+	assert_text(rig_only(&r)->evidence, "closes 100/s > (780 - 0 live)/60 s = 13/s sustainable");
+	assert_text(rig_only(&r)->evidence, "outage law: 7.8 s of service, then 52 s of failures");
+}
+
+TEST(PORT001__busy_periods_of_one_or_two_seconds__count_whole)
+{
+	struct rig r;
+	struct dest *d;
+
+	rig_init(&r);
+	rig_knob(&r, KNOB_port_low, 40000);
+	rig_knob(&r, KNOB_port_high, 40199);
+	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
+	d->tw_ages.s[20] = 90;
+	d->tw_ages.s[21] = 70;
+	d->tw_ages.s[30] = 40;
+	d->states.n[ST_TIME_WAIT] = d->tw_in_range = 200;
+	d->ports_low_parity = d->ports_other_parity = 100;
+	rig_eval(&r, &rule_PORT001);
+	assert_text(rig_only(&r)->evidence, "closes 67/s >");
+}
+
 /* ---- PORT002 ---- */
+
+TEST(PORT002__more_than_eight_destinations__the_worst_are_told)
+{
+	struct rig r;
+
+	rig_init(&r);
+	for (uint16_t i = 0; i <= PER_RULE_MAX; i++)
+		rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 15000u + i);
+	rig_eval(&r, &rule_PORT002);
+	assert_int_equal(r.found.n, PER_RULE_MAX);
+	assert_text(r.found.v[0].what, "10.0.0.2:88");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "10.0.0.2:81");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "(and 1 more destination)");
+}
 
 static struct dest *cliff(struct rig *r, uint32_t low, uint32_t other)
 {
@@ -466,7 +583,7 @@ TEST(PORT002__reusable_time_wait__hides_the_cliff)
 	struct rig r;
 	struct dest *d = cliff(&r, 14116, 1000);
 
-	d->states.n[ST_TIME_WAIT] = 142;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = 142;
 	d->tw_reusable = 142;
 	rig_eval(&r, &rule_PORT002);
 	assert_non_null(rig_remedy(rig_only(&r), "tcp_tw_reuse=1"));
@@ -523,172 +640,8 @@ TEST(PORT002__old_kernel__has_no_socket_range)
 	assert_null(rig_remedy(rig_only(&r), "IP_LOCAL_PORT_RANGE"));
 }
 
-/* ---- PORT003 ---- */
-
-/* Two destinations whose connections each hold a port of their own. */
-static void bound(struct rig *r, uint32_t low, uint32_t other)
-{
-	rig_init(r);
-	for (int i = 0; i < 2; i++) {
-		struct dest *d = rig_dest(r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i));
-
-		d->ports_low_parity = i ? low / 2 : low - low / 2;
-		d->ports_other_parity = i ? other / 2 : other - other / 2;
-		d->states.n[ST_ESTABLISHED] = d->ports_low_parity + d->ports_other_parity;
-	}
-	r->now->ephemeral_ports_low_parity = low;
-	r->now->ephemeral_ports_other_parity = other;
-}
-
-TEST(PORT003__few_ports_of_the_other_parity__silent)
-{
-	struct rig r;
-
-	bound(&r, 0, 99);
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-}
-
-TEST(PORT003__hundred_ports_of_the_other_parity__tells)
-{
-	struct rig r;
-	const struct finding *f;
-
-	bound(&r, 0, 100);
-	r.dests[0].proc = rig_proc(&r, 99, "python3");
-	rig_eval(&r, &rule_PORT003);
-	f = rig_only(&r);
-	assert_int_equal(f->severity, SEV_INFO);
-	assert_int_equal(f->confidence, CONF_MEDIUM);
-	assert_text(f->what, "100 odd local ports were chosen by bind()");
-	assert_text(f->evidence, "100 odd > 2 x 0 even");
-	assert_string_equal(f->process, "python3[99]");
-	assert_non_null(rig_remedy(f, "IP_BIND_ADDRESS_NO_PORT"));
-}
-
-TEST(PORT003__as_many_of_the_low_parity__silent)
-{
-	struct rig r;
-
-	bound(&r, 500, 1000);
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-	bound(&r, 499, 1000);
-	rig_eval(&r, &rule_PORT003);
-	rig_only(&r);
-}
-
-TEST(PORT003__a_fifth_of_the_range__warns)
-{
-	struct rig r;
-
-	bound(&r, 0, 5646); /* 28,232 / 5 = 5,646.4 */
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
-	bound(&r, 0, 5647);
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
-}
-
-TEST(PORT003__range_taken_though_every_destination_has_few__is_critical)
-{
-	struct rig r;
-	const struct finding *f;
-
-	bound(&r, 11293, 14116); /* 25,409 >= 0.9 x 28,232, and 12,705 each */
-	rig_eval(&r, &rule_PORT003);
-	f = rig_only(&r);
-	assert_int_equal(f->severity, SEV_CRIT);
-	assert_int_equal(f->stage, STAGE_ABOUT_TO_FAIL);
-	assert_text(f->what, "25,409 of 28,232 local ports are taken although no destination has more than 45 %");
-	bound(&r, 11292, 14116);
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-	bound(&r, 13600, 14116);
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->stage, STAGE_FAILING);
-}
-
-TEST(PORT003__shared_ports__were_not_bound)
-{
-	struct rig r;
-
-	bound(&r, 11293, 14116);
-	r.dests[0].ports_low_parity += 2000; /* more connections than ports: they share */
-	r.dests[1].ports_low_parity += 2000;
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-}
-
-TEST(PORT003__cliff_of_one_destination__explains_the_other_parity)
-{
-	struct rig r;
-
-	bound(&r, 300, 1000);
-	r.dests[0].ports_low_parity = 14116;
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-}
-
-TEST(PORT003__one_destination__is_a_guess)
-{
-	struct rig r;
-
-	bound(&r, 0, 1000);
-	r.now->n_dests = 1;
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->confidence, CONF_LOW);
-}
-
-TEST(PORT003__small_range__a_fifth_is_enough)
-{
-	struct rig r;
-
-	bound(&r, 0, 39);
-	rig_knob(&r, KNOB_port_low, 40000);
-	rig_knob(&r, KNOB_port_high, 40199);
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-	bound(&r, 0, 40);
-	rig_knob(&r, KNOB_port_low, 40000);
-	rig_knob(&r, KNOB_port_high, 40199);
-	rig_eval(&r, &rule_PORT003);
-	rig_only(&r);
-}
-
-TEST(PORT003__sockets_only_bound__hold_ports_that_no_list_shows)
-{
-	struct rig r;
-
-	rig_init(&r);
-	r.now->bound = 5646; /* 19.999 % of 28,232 */
-	r.now->bound_known = true;
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-	r.now->bound = 5647;
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
-	assert_text(rig_only(&r)->what, "5,647 sockets are bound to a port but neither connected nor listening");
-	r.now->bound = 25409;
-	rig_eval(&r, &rule_PORT003);
-	assert_int_equal(rig_only(&r)->severity, SEV_CRIT);
-	r.now->bound_known = false;
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-}
-
-TEST(PORT003__range_unknown__silent)
-{
-	struct rig r;
-
-	bound(&r, 0, 10000);
-	rig_knob_unknown(&r, KNOB_port_low);
-	rig_eval(&r, &rule_PORT003);
-	rig_silent(&r);
-}
-
-RUN(T(PORT001__no_destination__silent), T(PORT001__below_35_percent__silent),
-    T(PORT001__at_35_percent__warns_and_spells_the_inequality),
+RUN(T(PORT001__no_destination__silent), T(PORT001__one_burst__has_no_rate_and_no_outage_law),
+    T(PORT001__below_35_percent__silent), T(PORT001__at_35_percent__warns_and_spells_the_inequality),
     T(PORT001__at_90_percent__is_critical_but_not_yet_failing), T(PORT001__at_98_percent__fails_now),
     T(PORT001__all_ports_taken__fails_now_and_says_when_the_first_comes_back),
     T(PORT001__full_but_connections_still_open__is_not_certain),
@@ -702,13 +655,12 @@ RUN(T(PORT001__no_destination__silent), T(PORT001__below_35_percent__silent),
     T(PORT001__reuse_already_on__offers_an_earlier_one), T(PORT001__timestamps_off__switches_them_on_first),
     T(PORT001__live_connections__get_no_time_wait_cure), T(PORT001__other_namespace__commands_enter_it),
     T(PORT001__ipv6__the_filter_is_in_brackets), T(PORT001__many_destinations__the_rest_is_summed),
-    T(PORT002__low_parity_below_99_percent__silent), T(PORT002__low_parity_used_up__warns),
-    T(PORT002__no_port_of_the_other_parity__silent), T(PORT002__full_range__is_left_to_PORT001),
-    T(PORT002__reusable_time_wait__hides_the_cliff), T(PORT002__scattered_search__has_no_cliff),
-    T(PORT002__small_range__costs_little), T(PORT002__range_unknown__silent),
-    T(PORT002__old_kernel__has_no_socket_range), T(PORT003__few_ports_of_the_other_parity__silent),
-    T(PORT003__hundred_ports_of_the_other_parity__tells), T(PORT003__as_many_of_the_low_parity__silent),
-    T(PORT003__a_fifth_of_the_range__warns), T(PORT003__range_taken_though_every_destination_has_few__is_critical),
-    T(PORT003__shared_ports__were_not_bound), T(PORT003__cliff_of_one_destination__explains_the_other_parity),
-    T(PORT003__one_destination__is_a_guess), T(PORT003__small_range__a_fifth_is_enough),
-    T(PORT003__sockets_only_bound__hold_ports_that_no_list_shows), T(PORT003__range_unknown__silent))
+    T(PORT001__more_than_eight_destinations__the_worst_are_told),
+    T(PORT001__time_wait_outside_the_range__takes_no_port),
+    T(PORT001__busy_periods__are_rated_without_their_partly_filled_ends),
+    T(PORT001__busy_periods_of_one_or_two_seconds__count_whole),
+    T(PORT002__more_than_eight_destinations__the_worst_are_told), T(PORT002__low_parity_below_99_percent__silent),
+    T(PORT002__low_parity_used_up__warns), T(PORT002__no_port_of_the_other_parity__silent),
+    T(PORT002__full_range__is_left_to_PORT001), T(PORT002__reusable_time_wait__hides_the_cliff),
+    T(PORT002__scattered_search__has_no_cliff), T(PORT002__small_range__costs_little),
+    T(PORT002__range_unknown__silent), T(PORT002__old_kernel__has_no_socket_range))

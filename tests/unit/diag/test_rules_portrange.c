@@ -238,6 +238,36 @@ TEST(PORT005__begins_below_1024__warns)
 	assert_string_equal(rig_only(&r)->remedies[0].command, "sysctl -w net.ipv4.ip_local_port_range=\"1024 60999\"");
 }
 
+TEST(PORT005__ends_below_1025__is_widened_since_nothing_else_is_left)
+{
+	struct rig r;
+
+	range(&r, 101, 1022);
+	assert_int_equal(r.found.n, 2); /* narrow, and well-known ports */
+	assert_text(r.found.v[1].what, "begins at 101: outgoing connections take well-known service ports");
+	assert_int_equal(r.found.v[1].n_remedies, 1);
+	assert_string_equal(r.found.v[1].remedies[0].command, "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"");
+	range(&r, 101, 1024);
+	assert_null(rig_remedy(&r.found.v[1], "\"1024 1024\""));
+}
+
+TEST(PORT004__reserved_port_among_many_ranges__silent)
+{
+	struct rig r;
+
+	for (uint16_t i = 0; i < 5; i++) {
+		rig_init(&r);
+		rig_listener(&r, NULL, (uint16_t)(40000 + 10 * i + (i & 1)));
+		for (uint16_t k = 0; k < 5; k++)
+			rig_reserve(&r, (uint16_t)(40000 + 10 * k), (uint16_t)(40001 + 10 * k));
+		rig_eval(&r, &rule_PORT004);
+		rig_silent(&r);
+		r.listeners[0].port = (uint16_t)(40002 + 10 * i);
+		rig_eval(&r, &rule_PORT004);
+		rig_only(&r);
+	}
+}
+
 TEST(PORT005__range_unknown__silent)
 {
 	struct rig r;
@@ -258,4 +288,5 @@ RUN(T(PORT004__listener_below_the_range__silent), T(PORT004__listener_on_the_fir
     T(PORT005__time_wait_is_reused__more_connections_fit), T(PORT005__fewer_than_1024_ports__warns),
     T(PORT005__everything_reserved__fails), T(PORT005__half_of_it_reserved__informs),
     T(PORT005__bounds_of_the_same_parity__informs), T(PORT005__begins_below_1024__warns),
-    T(PORT005__range_unknown__silent))
+    T(PORT005__range_unknown__silent), T(PORT005__ends_below_1025__is_widened_since_nothing_else_is_left),
+    T(PORT004__reserved_port_among_many_ranges__silent))

@@ -256,9 +256,23 @@ TEST(RST002__haproxy_with_linger_0__warns_in_front_and_informs_towards_servers)
 	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
 }
 
-RUN(T(RST001__quiet_host__silent), T(RST001__below_one_a_second__silent),
-    T(RST001__below_one_percent_of_what_ended__silent), T(RST001__passive_closes__are_counted_by_what_began),
-    T(RST001__one_snapshot_or_no_counter__silent), T(RST001__one_listener_with_connections__is_the_suspect),
+TEST(RST002__dead_socket_without_a_place__reads_well)
+{
+	struct holder *h;
+	struct rig r;
+
+	rig_init(&r);
+	h = rig_holder(&r, HOLD_INVISIBLE, 20);
+	h->proc = rig_proc(&r, 812, "shop");
+	h->opts = (struct sockopts){.known = true, .linger_s = 0};
+	rig_eval(&r, &rule_RST002);
+	assert_text(rig_only(&r)->what, "shop[812] has SO_LINGER on");
+}
+
+RUN(T(RST002__dead_socket_without_a_place__reads_well), T(RST001__quiet_host__silent),
+    T(RST001__below_one_a_second__silent), T(RST001__below_one_percent_of_what_ended__silent),
+    T(RST001__passive_closes__are_counted_by_what_began), T(RST001__one_snapshot_or_no_counter__silent),
+    T(RST001__one_listener_with_connections__is_the_suspect),
     T(RST001__two_listeners_with_connections__nobody_is_blamed), T(RST002__quiet_host__silent),
     T(RST002__half_of_the_closes_begun_here__warns_below_is_silent), T(RST002__most_resets_come_from_elsewhere__silent),
     T(RST002__below_one_a_second_or_one_snapshot_or_no_counter__silent), T(RST002__haproxy_here__informs),

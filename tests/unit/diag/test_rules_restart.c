@@ -80,7 +80,7 @@ TEST(RESTART001__options_unknown__silent)
 	rig_silent(&r);
 }
 
-TEST(RESTART001__former_listener_with_time_wait__warns_as_failing)
+TEST(RESTART001__former_listener_with_time_wait__is_a_remark)
 {
 	struct rig r;
 
@@ -90,9 +90,9 @@ TEST(RESTART001__former_listener_with_time_wait__warns_as_failing)
 	rig_silent(&r);
 	r.listeners[0].states.n[ST_TIME_WAIT] = 1;
 	rig_eval(&r, &rule_RESTART001);
-	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
-	assert_int_equal(rig_only(&r)->stage, STAGE_FAILING);
+	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
 	assert_int_equal(rig_only(&r)->confidence, CONF_MEDIUM);
+	assert_text(rig_only(&r)->what, "if the old instance ran without SO_REUSEADDR");
 	assert_text(rig_only(&r)->what, "Nothing listens on port 8080 (10.0.0.1), but 4 sockets");
 	assert_non_null(rig_remedy(rig_only(&r), "ss -K state time-wait sport = :8080"));
 }
@@ -107,13 +107,62 @@ TEST(RESTART001__it_listened_an_interval_ago__certain)
 	then = r.listeners[0];
 	then.listening = true;
 	r.before->listeners = &then;
+	rig_eval(&r, &rule_RESTART001); /* with which options nobody could ask */
+	assert_int_equal(rig_only(&r)->confidence, CONF_MEDIUM);
+	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
+	then.opts = bare;
 	rig_eval(&r, &rule_RESTART001);
 	assert_int_equal(rig_only(&r)->confidence, CONF_CERTAIN);
+	assert_int_equal(rig_only(&r)->severity, SEV_WARN);
+	assert_int_equal(rig_only(&r)->stage, STAGE_FAILING);
+	assert_text(rig_only(&r)->what, "the old instance ran without SO_REUSEADDR");
 	assert_text(rig_only(&r)->evidence, "it listened 1.0 s ago");
-	then.opts = bare;
 	then.opts.reuseaddr = true;
 	rig_eval(&r, &rule_RESTART001);
 	rig_silent(&r);
+}
+
+/* Its sockets have the address they were reached at; the listener had the wildcard. */
+TEST(RESTART001__it_listened_on_the_wildcard__is_known_too)
+{
+	static struct listener then[2];
+	struct rig r;
+
+	rig_init(&r);
+	former(&r, 5);
+	then[0] = r.listeners[0];
+	then[0].addr = rig_ip("0.0.0.0");
+	then[0].listening = true;
+	then[0].opts = bare;
+	r.before->listeners = then;
+	rig_eval(&r, &rule_RESTART001);
+	assert_int_equal(rig_only(&r)->confidence, CONF_CERTAIN);
+	then[0].opts.reuseaddr = true;
+	rig_eval(&r, &rule_RESTART001);
+	rig_silent(&r);
+	then[0].addr = rig_ip("::"); /* takes IPv4 too */
+	rig_eval(&r, &rule_RESTART001);
+	rig_silent(&r);
+	then[1] = then[0]; /* its own address counts first */
+	then[1].addr = r.listeners[0].addr;
+	then[1].opts.reuseaddr = false;
+	r.before->n_listeners = 2;
+	rig_eval(&r, &rule_RESTART001);
+	assert_int_equal(rig_only(&r)->confidence, CONF_CERTAIN);
+}
+
+TEST(RESTART001__an_ipv6_only_wildcard__is_somebody_else)
+{
+	struct listener *six;
+	struct rig r;
+
+	rig_init(&r);
+	former(&r, 5);
+	six = rig_listener(&r, "::", 8080); /* and still there, so those sockets were not its own */
+	six->opts = bare;
+	six->opts.reuseaddr = true;
+	rig_eval(&r, &rule_RESTART001);
+	assert_int_equal(rig_only(&r)->confidence, CONF_MEDIUM);
 }
 
 TEST(RESTART001__one_snapshot__former_listener_still_told)
@@ -165,8 +214,9 @@ TEST(RESTART001__nine_ports__what_fails_now_comes_first_and_the_rest_is_counted)
 
 RUN(T(RESTART001__listener_without_sockets__silent), T(RESTART001__nine_sockets_inform__ten_warn),
     T(RESTART001__either_flag__silent), T(RESTART001__options_unknown__silent),
-    T(RESTART001__former_listener_with_time_wait__warns_as_failing),
-    T(RESTART001__it_listened_an_interval_ago__certain), T(RESTART001__one_snapshot__former_listener_still_told),
+    T(RESTART001__former_listener_with_time_wait__is_a_remark), T(RESTART001__it_listened_an_interval_ago__certain),
+    T(RESTART001__it_listened_on_the_wildcard__is_known_too), T(RESTART001__an_ipv6_only_wildcard__is_somebody_else),
+    T(RESTART001__one_snapshot__former_listener_still_told),
     T(RESTART001__connections_out_use_the_port__reserving_it_comes_first),
     T(RESTART001__before_6_0__destroying_is_not_offered),
     T(RESTART001__nine_ports__what_fails_now_comes_first_and_the_rest_is_counted))

@@ -32,13 +32,13 @@ TEST(TW001__one_overflow__is_certain_and_critical)
 	assert_text(f->remedies[0].action, "from 1,000 to 131,072; it was lowered below its boot value");
 	assert_string_equal(f->remedies[0].command, "sysctl -w net.ipv4.tcp_max_tw_buckets=131072");
 	assert_text(f->remedies[0].precondition, "32 MiB");
-	assert_null(rig_remedy(f, "Take the line"));
+	assert_null(rig_remedy(f, "99-tuning"));
 	rig_config(&r, "/etc/sysctl.d/99-tuning.conf", 3, "net.ipv4.tcp_max_tw_buckets", "1000");
 	rig_eval(&r, &rule_TW001);
-	assert_non_null(rig_remedy(rig_only(&r), "sets it to 1000 out of /etc/sysctl.d/99-tuning.conf, line 3"));
+	assert_non_null(rig_remedy(rig_only(&r), "line 3 of /etc/sysctl.d/99-tuning.conf too, which sets it to 1000"));
 	rig_netns(&r, "web", 5);
 	rig_eval(&r, &rule_TW001);
-	assert_null(rig_remedy(rig_only(&r), "Take the line"));
+	assert_null(rig_remedy(rig_only(&r), "99-tuning"));
 }
 
 TEST(TW001__boot_value_reached__is_doubled)
@@ -52,16 +52,63 @@ TEST(TW001__boot_value_reached__is_doubled)
 	assert_string_equal(rig_only(&r)->remedies[0].command, "sysctl -w net.ipv4.tcp_max_tw_buckets=262144");
 }
 
-TEST(TW001__overflow_far_from_the_limit__was_memory)
+TEST(TW001__overflow_far_from_the_limit_at_both_looks__may_be_either)
+{
+	struct rig r;
+	const struct finding *f;
+
+	rig_init(&r);
+	r.now->sockstat.tw = 10;
+	r.before->sockstat.tw = 20;
+	rig_counter(&r, "TCPTimeWaitOverflow", 0, 10);
+	rig_eval(&r, &rule_TW001);
+	f = rig_only(&r);
+	assert_text(f->what, "the limit was reached meanwhile or memory refused");
+	assert_text(f->evidence, "sockstat tw 20 before < 0.9 x tcp_max_tw_buckets 131,072");
+	assert_int_equal(f->confidence, CONF_MEDIUM);
+	assert_string_equal(f->remedies[0].command, "sysctl -w net.ipv4.tcp_max_tw_buckets=262144");
+}
+
+TEST(TW001__full_at_the_first_look_only__was_the_limit)
+{
+	struct rig r;
+	const struct finding *f;
+
+	rig_init(&r);
+	r.before->sockstat.tw = 131072;
+	r.now->sockstat.tw = 100000; /* a bunch of them has left since */
+	rig_counter(&r, "TCPTimeWaitOverflow", 0, 10);
+	rig_eval(&r, &rule_TW001);
+	f = rig_only(&r);
+	assert_text(f->what, "the limit is reached");
+	assert_text(f->evidence, "sockstat tw 131,072 before >= 0.9 x");
+	assert_int_equal(f->confidence, CONF_CERTAIN);
+}
+
+TEST(TW001__highest_limit_there_is__cannot_be_raised)
 {
 	struct rig r;
 
 	rig_init(&r);
-	r.now->sockstat.tw = 10;
+	rig_knob(&r, KNOB_max_tw_buckets, INT32_MAX);
 	rig_counter(&r, "TCPTimeWaitOverflow", 0, 10);
 	rig_eval(&r, &rule_TW001);
-	assert_text(rig_only(&r)->what, "memory for it was refused");
-	assert_int_equal(rig_only(&r)->n_remedies, 0);
+	assert_null(rig_remedy(rig_only(&r), "sysctl"));
+}
+
+TEST(TW001__namespace_with_its_own_table__was_not_lowered)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_knob(&r, KNOB_ehash_entries, 1024); /* tcp_child_ehash_entries */
+	rig_knob(&r, KNOB_max_tw_buckets, 512);
+	r.now->sockstat.tw = 500;
+	rig_eval(&r, &rule_TW001);
+	assert_string_equal(rig_only(&r)->remedies[0].action, "Raise tcp_max_tw_buckets from 512 to 65,536");
+	rig_knob(&r, KNOB_max_tw_buckets, 511);
+	rig_eval(&r, &rule_TW001);
+	assert_non_null(rig_remedy(rig_only(&r), "lowered below its boot value"));
 }
 
 TEST(TW001__nine_tenths_full__warns)
@@ -161,6 +208,22 @@ static struct listener *server(struct rig *r, uint32_t n)
 	l = rig_listener(r, NULL, 80);
 	rig_listener_time_wait(r, l, n);
 	return l;
+}
+
+TEST(TW002__listener_without_reuseaddr__only_a_restart_minds)
+{
+	struct listener *l;
+	struct rig r;
+
+	rig_init(&r);
+	l = rig_listener(&r, NULL, 80);
+	rig_listener_time_wait(&r, l, 1000);
+	l->opts = (struct sockopts){.known = true, .linger_s = -1};
+	rig_eval(&r, &rule_TW002);
+	assert_text(rig_only(&r)->what, "only a restart would mind them (RESTART001)");
+	l->opts.reuseaddr = true;
+	rig_eval(&r, &rule_TW002);
+	assert_no_text(rig_only(&r)->what, "restart");
 }
 
 TEST(TW002__fewer_than_a_hundred__silent)
@@ -267,7 +330,7 @@ static struct dest *closer(struct rig *r, uint32_t per_s, unsigned seconds)
 	d = rig_dest(r, "10.0.0.1", "10.0.0.2", 80);
 	for (unsigned s = 0; s < seconds; s++)
 		d->tw_ages.s[s] = per_s;
-	d->states.n[ST_TIME_WAIT] = per_s * seconds;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = per_s * seconds;
 	rig_dest_ports(d, per_s * seconds);
 	return d;
 }
@@ -319,7 +382,7 @@ TEST(TW003__old_pile_without_live_connections__informs)
 	d = rig_dest(&r, "10.0.0.1", "10.0.0.2", 80);
 	for (unsigned s = 20; s < 30; s++)
 		d->tw_ages.s[s] = 100;
-	d->states.n[ST_TIME_WAIT] = 1000;
+	d->tw_in_range = d->states.n[ST_TIME_WAIT] = 1000;
 	d->states.n[ST_ESTABLISHED] = 100;
 	rig_eval(&r, &rule_TW003);
 	assert_text(rig_only(&r)->evidence, "1,000 >= 1,000 and >= 10 x 100 live");
@@ -354,6 +417,20 @@ TEST(TW003__one_burst__is_perhaps_the_end_of_a_run)
 	rig_eval(&r, &rule_TW003);
 	assert_int_equal(rig_only(&r)->confidence, CONF_LOW);
 	assert_text(rig_only(&r)->what, "within a second");
+	closer(&r, 12000, 1); /* 43 % of the ports: PORT001's matter, still no churn */
+	rig_eval(&r, &rule_TW003);
+	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
+}
+
+TEST(TW003__loopback_with_reuse__takes_the_port_for_the_delay_only)
+{
+	struct rig r;
+
+	closer(&r, 6000, 60);
+	r.dests[0].loopback = true;
+	rig_eval(&r, &rule_TW003);
+	assert_text(rig_only(&r)->what, "takes a local port away from it for 1 s");
+	assert_null(rig_remedy(rig_only(&r), "let the server close first"));
 }
 
 TEST(TW003__recycled_time_waits__are_young_but_no_burst)
@@ -380,6 +457,26 @@ TEST(TW003__range_unknown__still_counts_closes)
 	assert_int_equal(rig_only(&r)->severity, SEV_INFO);
 }
 
+TEST(TW003__more_than_eight_destinations__warnings_come_first_then_the_busiest)
+{
+	struct rig r;
+	struct dest *d;
+
+	rig_init(&r);
+	for (uint16_t i = 0; i <= PER_RULE_MAX; i++) /* 100/s and more, but few ports */
+		rig_dest_time_wait(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 6000u + 60 * i);
+	d = rig_dest(&r, "10.0.0.1", "10.0.0.9", 443); /* 10/s, but many ports */
+	rig_dest_time_wait(&r, d, 600);
+	rig_dest_established(&r, d, 20000);
+	rig_eval(&r, &rule_TW003);
+	assert_int_equal(r.found.n, PER_RULE_MAX);
+	assert_int_equal(r.found.v[0].severity, SEV_WARN);
+	assert_text(r.found.v[0].what, "10.0.0.9:443");
+	assert_text(r.found.v[1].what, "108 connections/s to 10.0.0.2:88");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "10.0.0.2:82");
+	assert_text(r.found.v[PER_RULE_MAX - 1].what, "(and 2 more destinations)");
+}
+
 TEST(TW003__many_destinations__the_rest_is_summed)
 {
 	struct rig r;
@@ -393,15 +490,20 @@ TEST(TW003__many_destinations__the_rest_is_summed)
 }
 
 RUN(T(TW001__counter_at_rest__silent), T(TW001__one_overflow__is_certain_and_critical),
-    T(TW001__boot_value_reached__is_doubled), T(TW001__overflow_far_from_the_limit__was_memory),
-    T(TW001__nine_tenths_full__warns), T(TW001__overflow_long_ago__informs),
-    T(TW001__one_snapshot__cannot_say_whether_it_goes_on), T(TW001__counter_unknown_and_limit_unknown__silent),
-    T(TW001__limit_unknown__still_tells_the_overflow), T(TW001__no_sockstat__counts_both_sub_states),
-    T(TW001__counter_was_reset__is_no_growth), T(TW002__fewer_than_a_hundred__silent),
-    T(TW002__all_on_listening_ports__harmless), T(TW002__more_than_one_percent_elsewhere__silent),
-    T(TW002__listener_is_gone__silent), T(TW002__something_fails__silent), T(TW002__one_snapshot__is_less_sure),
-    T(TW002__many_listeners__the_evidence_fits), T(TW003__nine_closes_a_second__silent),
-    T(TW003__ten_closes_a_second__names_who_and_to_whom), T(TW003__fewer_than_a_hundred_closes__silent),
-    T(TW003__old_pile_without_live_connections__informs), T(TW003__from_35_percent__warns_and_refers_to_PORT001),
-    T(TW003__one_burst__is_perhaps_the_end_of_a_run), T(TW003__recycled_time_waits__are_young_but_no_burst),
-    T(TW003__range_unknown__still_counts_closes), T(TW003__many_destinations__the_rest_is_summed))
+    T(TW001__boot_value_reached__is_doubled), T(TW001__overflow_far_from_the_limit_at_both_looks__may_be_either),
+    T(TW001__full_at_the_first_look_only__was_the_limit), T(TW001__highest_limit_there_is__cannot_be_raised),
+    T(TW001__namespace_with_its_own_table__was_not_lowered), T(TW001__nine_tenths_full__warns),
+    T(TW001__overflow_long_ago__informs), T(TW001__one_snapshot__cannot_say_whether_it_goes_on),
+    T(TW001__counter_unknown_and_limit_unknown__silent), T(TW001__limit_unknown__still_tells_the_overflow),
+    T(TW001__no_sockstat__counts_both_sub_states), T(TW001__counter_was_reset__is_no_growth),
+    T(TW002__fewer_than_a_hundred__silent), T(TW002__all_on_listening_ports__harmless),
+    T(TW002__more_than_one_percent_elsewhere__silent), T(TW002__listener_is_gone__silent),
+    T(TW002__something_fails__silent), T(TW002__one_snapshot__is_less_sure),
+    T(TW002__listener_without_reuseaddr__only_a_restart_minds), T(TW002__many_listeners__the_evidence_fits),
+    T(TW003__nine_closes_a_second__silent), T(TW003__ten_closes_a_second__names_who_and_to_whom),
+    T(TW003__fewer_than_a_hundred_closes__silent), T(TW003__old_pile_without_live_connections__informs),
+    T(TW003__from_35_percent__warns_and_refers_to_PORT001), T(TW003__one_burst__is_perhaps_the_end_of_a_run),
+    T(TW003__loopback_with_reuse__takes_the_port_for_the_delay_only),
+    T(TW003__recycled_time_waits__are_young_but_no_burst), T(TW003__range_unknown__still_counts_closes),
+    T(TW003__more_than_eight_destinations__warnings_come_first_then_the_busiest),
+    T(TW003__many_destinations__the_rest_is_summed))

@@ -51,6 +51,36 @@ TEST(knob_is_default__compares_with_the_boot_value_where_there_is_one)
 	assert_true(knob_is_default(KNOB_max_tw_buckets, 5, KNOB_ANY));
 }
 
+TEST(knob_boot_value__comes_from_the_table_the_namespace_uses)
+{
+	static const struct {
+		enum knob_id id;
+		uint64_t host;
+		int64_t own, boot;
+	} rows[] = {
+		{KNOB_max_tw_buckets, 262144, 262144, 131072},
+		{KNOB_max_tw_buckets, 262144, -262144, 131072}, /* shared */
+		{KNOB_max_tw_buckets, 262144, 1024, 512}, /* tcp_child_ehash_entries=1024 */
+		{KNOB_max_tw_buckets, 262144, 0, 131072},
+		{KNOB_max_tw_buckets, 0, 1024, 512},
+		{KNOB_max_tw_buckets, 0, -1024, 512},
+		{KNOB_max_tw_buckets, 0, 0, KNOB_ANY},
+		{KNOB_max_tw_buckets, UINT64_MAX, INT64_MIN, KNOB_ANY},
+		{KNOB_max_orphans, 262144, 1024, 131072}, /* one for the machine */
+		{KNOB_max_orphans, 0, 1024, KNOB_ANY},
+		{KNOB_max_syn_backlog, 262144, 1024, 128},
+		{KNOB_max_syn_backlog, 262144, -262144, 2048},
+		{KNOB_ehash_entries, 262144, 262144, 262144},
+		{KNOB_ehash_entries, 262144, -262144, -262144},
+		{KNOB_ehash_entries, 0, 1024, KNOB_ANY},
+		{KNOB_ct_max, 262144, 262144, KNOB_ANY},
+		{KNOB_tw_reuse, 262144, 262144, KNOB_ANY},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(knob_boot_value(rows[i].id, rows[i].host, rows[i].own), rows[i].boot);
+}
+
 TEST(knob_path__is_below_proc_sys)
 {
 	assert_string_equal(knob_path(KNOB_somaxconn).s, "/proc/sys/net/core/somaxconn");
@@ -61,4 +91,5 @@ TEST(knob_path__is_below_proc_sys)
 
 RUN(T(knobs_def__every_row_is_sound), T(knob_find__takes_field_and_kernel_name),
     T(knob_is_dangerous__boot_bound_needs_the_boot_value),
-    T(knob_is_default__compares_with_the_boot_value_where_there_is_one), T(knob_path__is_below_proc_sys))
+    T(knob_is_default__compares_with_the_boot_value_where_there_is_one), T(knob_path__is_below_proc_sys),
+    T(knob_boot_value__comes_from_the_table_the_namespace_uses))

@@ -22,7 +22,7 @@ static struct dest churn(uint32_t per_s, unsigned seconds)
 		d.states.n[ST_TIME_WAIT] += per_s;
 		d.tw_reusable += i >= 1 ? per_s : 0;
 	}
-	d.ports_low_parity = d.states.n[ST_TIME_WAIT];
+	d.ports_low_parity = d.tw_in_range = d.states.n[ST_TIME_WAIT];
 	return d;
 }
 
@@ -45,6 +45,53 @@ TEST(port_budget__counts_parities_and_leaves_reserved_ports_out)
 	assert_int_equal(b.usable, 3);
 	assert_int_equal(b.usable_low_parity, 2);
 	assert_true(b.reuse_any);
+}
+
+/* Against counting port by port. */
+static void budget_is(struct port_range *reserved, size_t n, uint32_t low, uint32_t high)
+{
+	struct netns ns = {.reserved = reserved, .n_reserved = n};
+	struct port_budget b = port_budget(&ns, low, high, 0, 1000, 1);
+	uint32_t usable = 0, same = 0;
+
+	for (uint32_t port = low; port <= high; port++) {
+		bool free = true;
+
+		for (size_t i = 0; i < n; i++)
+			free &= port < reserved[i].low || port > reserved[i].high;
+		usable += free;
+		same += free && port % 2 == low % 2;
+	}
+	assert_int_equal(b.usable, usable);
+	assert_int_equal(b.usable_low_parity, same);
+}
+
+TEST(port_budget__ranges_at_every_place__count_as_port_by_port)
+{
+	for (uint16_t low = 97; low <= 112; low++)
+		for (uint16_t high = low; high <= 112; high++) {
+			struct port_range one = {low, high}, two[2] = {{98, 104}, {low, high}};
+
+			budget_is(&one, 1, 100, 109);
+			budget_is(&one, 1, 101, 109);
+			budget_is(&one, 1, 105, 105);
+			if (low > 104)
+				budget_is(two, 2, 100, 109);
+		}
+}
+
+TEST(port_budget__as_many_ranges_as_there_can_be__takes_no_time)
+{
+	static struct port_range reserved[32767];
+	struct netns ns = {.reserved = reserved, .n_reserved = ARRAY_LEN(reserved)};
+	struct port_budget b = {0};
+
+	for (uint16_t i = 0; i < ARRAY_LEN(reserved); i++)
+		reserved[i].low = reserved[i].high = (uint16_t)(2 * i + 2);
+	for (int i = 0; i < 100; i++) /* 1e11 comparisons if each port were looked for in the list */
+		b = port_budget(&ns, 1, 65535, 0, 1000, 1);
+	assert_int_equal(b.usable, 32768);
+	assert_int_equal(b.usable_low_parity, 32768);
 }
 
 TEST(port_budget__unreadable_range__is_not_known)
@@ -131,7 +178,7 @@ TEST(forecast__young_burst__is_rated_over_its_own_length)
 
 TEST(forecast__late_entries__are_expected_back_at_once)
 {
-	struct dest d = {.ports_low_parity = 100, .states.n[ST_TIME_WAIT] = 100};
+	struct dest d = {.ports_low_parity = 100, .states.n[ST_TIME_WAIT] = 100, .tw_in_range = 100};
 	struct netns ns = {0};
 	struct port_budget b = port_budget(&ns, 40000, 40101, 0, 1000, 1);
 
@@ -139,7 +186,32 @@ TEST(forecast__late_entries__are_expected_back_at_once)
 	assert_true(isinf(forecast(&d, &b).to_fail_s));
 }
 
+TEST(forecast__time_wait_outside_the_range__leaves_the_live_ports_alone)
+{
+	struct netns ns = {0};
+	struct port_budget b = port_budget(&ns, 40000, 40499, 1, 1000, 1);
+	struct dest d = {.ports_low_parity = 250, .ports_other_parity = 50, .ports_outside = 400};
+
+	d.states.n[ST_ESTABLISHED] = 300;
+	d.states.n[ST_TIME_WAIT] = 400;
+	near(forecast(&d, &b).steady_used, 300, 0.01);
+}
+
+TEST(dest_may_reuse__where_tcp_tw_reuse_says)
+{
+	struct port_budget never = budget(0, 1), any = budget(1, 1), loopback = budget(2, 1);
+	struct dest here = {.loopback = true}, there = {.loopback = false};
+
+	assert_false(dest_may_reuse(&here, &never) || dest_may_reuse(&there, &never));
+	assert_true(dest_may_reuse(&here, &any) && dest_may_reuse(&there, &any));
+	assert_true(dest_may_reuse(&here, &loopback));
+	assert_false(dest_may_reuse(&there, &loopback));
+}
+
 RUN(T(port_budget__counts_parities_and_leaves_reserved_ports_out), T(port_budget__unreadable_range__is_not_known),
+    T(port_budget__ranges_at_every_place__count_as_port_by_port),
+    T(port_budget__as_many_ranges_as_there_can_be__takes_no_time),
+    T(forecast__time_wait_outside_the_range__leaves_the_live_ports_alone), T(dest_may_reuse__where_tcp_tw_reuse_says),
     T(port_budget__timestamps_off__reuse_is_inert), T(forecast__replays_the_measured_cases),
     T(forecast__cliff_is_at_half_the_range), T(forecast__ports_that_come_back_in_time__are_counted),
     T(forecast__exhausted__is_zero_seconds_away), T(forecast__reuse__counts_only_what_is_younger_than_the_delay),

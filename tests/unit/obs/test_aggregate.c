@@ -400,6 +400,69 @@ TEST(bound__is_counted_apart_from_states)
 	done(&ns);
 }
 
+/* What takes a port from connect() is the port, not how many sockets share it, and only ports of the range. */
+TEST(bound__counts_distinct_ports_of_the_range)
+{
+	const struct port_range reserved = {41000, 41000};
+	struct aggregate_cfg cfg = usual;
+	struct netns ns = {0};
+	struct aggregate *a;
+
+	cfg.reserved = &reserved;
+	cfg.n_reserved = 1;
+	assert_int_equal(aggregate_new(&cfg, &a), 0);
+	for (int i = 0; i < 950; i++) {
+		aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 8080));
+		aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 40000));
+	}
+	aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = SERVER, .sport = 40001));
+	aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 41000)); /* reserved */
+	assert_int_equal(aggregate_finish(a, &ns), 0);
+	assert_int_equal(ns.bound, 2);
+	assert_int_equal(ns.ephemeral_ports_low_parity + ns.ephemeral_ports_other_parity, 0);
+	done(&ns);
+	aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 40000));
+	aggregate_reset(a);
+	aggregate_row(a, ROW(.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 40000));
+	assert_int_equal(aggregate_finish(a, &ns), 0);
+	assert_int_equal(ns.bound, 1);
+	done(&ns);
+	aggregate_free(a);
+}
+
+TEST(bound__outside_the_range_only__still_tells_that_the_kernel_shows_them)
+{
+	struct aggregate_cfg old = usual;
+	struct netns ns;
+
+	old.knows_bound = false;
+	ns = FED_CFG(&old, {.bound = true, .state = ST_CLOSE, .src = ANY4, .sport = 8080});
+	assert_int_equal(ns.bound, 0);
+	assert_true(ns.bound_known);
+	done(&ns);
+}
+
+TEST(time_waits_outside_the_range__are_none_that_connect_could_reuse)
+{
+	const struct port_range reserved = {41000, 41000};
+	struct aggregate_cfg cfg = usual;
+	struct netns ns;
+
+	cfg.reserved = &reserved;
+	cfg.n_reserved = 1;
+	ns = FED_CFG(&cfg, {OUT(ST_TIME_WAIT, 40000), MINI_AGED(5000)}, {OUT(ST_TIME_WAIT, 40001), MINI_AGED(500)},
+		     {OUT(ST_TIME_WAIT, 8080), MINI_AGED(5000)}, {OUT(ST_TIME_WAIT, 41000), MINI_AGED(5000)},
+		     {OUT(ST_TIME_WAIT, 8081), MINI_AGED(500)});
+	assert_int_equal(ns.n_dests, 1);
+	assert_int_equal(ns.dests[0].states.n[ST_TIME_WAIT], 5);
+	assert_int_equal(ns.dests[0].ports_outside, 3);
+	assert_int_equal(ns.dests[0].tw_in_range, 2);
+	assert_int_equal(ns.dests[0].tw_reusable, 1);
+	assert_int_equal(ns.dests[0].tw_ages.s[5], 1);
+	assert_int_equal(ns.dests[0].tw_ages.s[0], 1);
+	done(&ns);
+}
+
 static struct ip numbered(uint32_t i) { return IP4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i); }
 
 TEST(destinations_beyond_the_limit__are_summed_by_state_and_their_number_is_close)
@@ -542,6 +605,9 @@ RUN(T(nothing__gives_an_empty_namespace),
     T(range_unknown__everything_unlistened_is_a_destination_outside),
     T(time_wait_age__is_clamped_at_both_ends_and_reusable_from_the_delay_on),
     T(keepalive_timer__is_counted_on_connections_not_on_orphans_in_fin_wait_2), T(bound__is_counted_apart_from_states),
+    T(bound__counts_distinct_ports_of_the_range),
+    T(bound__outside_the_range_only__still_tells_that_the_kernel_shows_them),
+    T(time_waits_outside_the_range__are_none_that_connect_could_reuse),
     T(destinations_beyond_the_limit__are_summed_by_state_and_their_number_is_close),
     T(former_listeners_beyond_the_limit__are_shown_as_destinations),
     T(many_listeners_on_one_port__each_connection_finds_its_own), T(reset__forgets_rows_but_not_the_range),

@@ -177,6 +177,39 @@ TEST(walk__sockets_nobody_saw__are_strangers_and_a_sample_of_them_is_even)
 	close(seen[1]);
 }
 
+TEST(walk__tcp_only__passes_over_what_is_certainly_no_tcp)
+{
+	enum { PAIRS = 20, TCP = 3 };
+	int s[PAIRS][2], tcp[TCP];
+	int32_t self = getpid();
+	struct met met = {.keep = false};
+	struct owners_walk walk = {
+		.pids = &self, .n_pids = 1, .strangers = meet, .ctx = &met, .strangers_min = 1, .tcp_only = true};
+	struct owners *o;
+
+	for (size_t i = 0; i < PAIRS; i++)
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s[i]), 0);
+	for (size_t i = 0; i < TCP; i++) {
+		tcp[i] = socket(i ? AF_INET : AF_INET6, SOCK_STREAM, 0);
+		if (tcp[i] < 0) /* no IPv6 here */
+			tcp[i] = socket(AF_INET, SOCK_STREAM, 0);
+		assert_true(tcp[i] >= 0);
+	}
+	assert_int_equal(owners_new(key, &o), 0);
+	assert_int_equal(owners_walk(o, &walk), 0);
+	assert_int_equal(met.s.n, TCP);
+	for (size_t i = 0; i < TCP; i++) {
+		assert_int_equal(met.s.inode[i], inode_of(met.s.fd[i]));
+		close(tcp[i]);
+	}
+	owners_free(o);
+	free(walk.procs);
+	for (size_t i = 0; i < PAIRS; i++) {
+		close(s[i][0]);
+		close(s[i][1]);
+	}
+}
+
 TEST(walk__strangers_that_are_not_kept__leave_no_process_behind)
 {
 	int s[2];
@@ -230,5 +263,6 @@ RUN(T(cgroup__every_container_runtime__gives_the_short_id), T(cgroup__no_contain
     T(limits__max_open_files__is_the_soft_one), T(socket_link__only_sockets__have_an_inode),
     T(walk__wanted_socket_of_ours__is_found_with_its_descriptor),
     T(walk__sockets_nobody_saw__are_strangers_and_a_sample_of_them_is_even),
+    T(walk__tcp_only__passes_over_what_is_certainly_no_tcp),
     T(walk__strangers_that_are_not_kept__leave_no_process_behind), T(owners__many_inodes__are_all_kept),
     T(proc__ourselves__is_described_and_a_pid_that_cannot_be_is_not))

@@ -70,6 +70,7 @@ static void fill_dests(struct netns *ns)
 	d->ports_low_parity = 14116;
 	d->ports_other_parity = 2;
 	d->ports_outside = 3;
+	d->tw_in_range = 14000;
 	d->tw_reusable = 9000;
 	d->keepalive_timers = 6;
 	d->tw_ages.s[3] = 9;
@@ -96,6 +97,7 @@ static void fill_holders(struct netns *ns)
 		h[i].queue_bytes = 20;
 		h[i].oldest_ms = UINT32_MAX;
 		h[i].median_ms = 61000;
+		h[i].inode = 4711 + (uint64_t)i;
 		h[i].n_fd = (uint32_t)i % (FDS_SHOWN + 1);
 		for (uint32_t k = 0; k < h[i].n_fd; k++)
 			h[i].fd[k] = (int)k + 7;
@@ -246,6 +248,7 @@ static void same_netns(const struct netns *a, const struct netns *b)
 	assert_int_equal(a->n_holders, b->n_holders);
 	for (size_t i = 0; i < a->n_holders; i++)
 		assert_memory_equal(&a->holders[i].opts.known, &b->holders[i].opts.known, 5);
+	assert_int_equal(a->holders[1].inode, b->holders[1].inode);
 	assert_memory_equal(a->holders[1].fd, b->holders[1].fd, sizeof(a->holders[1].fd));
 	assert_int_equal(a->counters.n, b->counters.n);
 	assert_memory_equal(a->counters.v, b->counters.v, a->counters.n * sizeof(*a->counters.v));
@@ -322,8 +325,8 @@ TEST(field_tables__name_every_member_of_the_model)
 	} t[] = {
 		{&sockopts_fields, 16, 4},  {&sockstat_fields, 48, 8},  {&conntrack_fields, 56, 7},
 		{&port_range_fields, 4, 0}, {&missing_fields, 321, 0},  {&config_line_fields, 292, 0},
-		{&proc_fields, 288, 8},     {&listener_fields, 376, 8}, {&dest_fields, 368, 7},
-		{&holder_fields, 112, 9},   {&netns_fields, 984, 6},    {&snapshot_fields, 224, 4},
+		{&proc_fields, 288, 8},     {&listener_fields, 376, 8}, {&dest_fields, 376, 11},
+		{&holder_fields, 120, 9},   {&netns_fields, 984, 6},    {&snapshot_fields, 224, 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -441,6 +444,14 @@ TEST(too_many_elements__are_refused)
 		p += sprintf(p, ",0");
 	strcpy(p, "]}]}");
 	netns_refused(json, "tw_ages: 62 seconds are more than 61");
+	free(json);
+
+	json = zeroed(COUNTERS_MAX + 4, 16);
+	p = json + sprintf(json, "{\"counters\":{\"first\":0");
+	for (int i = 0; i < COUNTERS_MAX; i++)
+		p += sprintf(p, ",\"c%d\":0", i);
+	strcpy(p, "}}");
+	netns_refused(json, "counters: 4097 counters are more than 4096");
 	free(json);
 }
 

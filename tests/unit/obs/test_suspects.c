@@ -230,6 +230,7 @@ TEST(ages__oldest_median_and_the_oldest_descriptors)
 	assert_int_equal(g.h[0].median_ms, 3000);
 	assert_int_equal(g.h[0].n_fd, FDS_SHOWN);
 	assert_int_equal(g.h[0].fd[0], 12);
+	assert_int_equal(g.h[0].inode, 112); /* of that descriptor's socket */
 	assert_int_equal(g.h[0].fd[1], 14);
 	done(&g);
 }

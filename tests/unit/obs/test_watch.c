@@ -15,6 +15,7 @@ static struct dest time_waits(uint32_t n)
 	struct dest d = {.proc = -1};
 
 	d.states.n[ST_TIME_WAIT] = n;
+	d.tw_in_range = n;
 	d.tw_ages.s[3] = n;
 	return d;
 }
@@ -39,10 +40,18 @@ TEST(time_waits__none_of_them_young__are_not)
 {
 	struct dest d = time_waits(0);
 
-	d.states.n[ST_TIME_WAIT] = 1000;
+	d.states.n[ST_TIME_WAIT] = d.tw_in_range = 1000;
 	d.tw_ages.s[40] = 1000;
 	assert_false(watch_wants(&ns, &d));
 	d.states.n[ST_ESTABLISHED] = 1;
+	assert_true(watch_wants(&ns, &d));
+}
+
+TEST(time_waits__outside_the_range__may_be_young)
+{
+	struct dest d = time_waits(0);
+
+	d.states.n[ST_TIME_WAIT] = 20;
 	assert_true(watch_wants(&ns, &d));
 }
 
@@ -93,5 +102,6 @@ TEST(carry__whom_the_first_look_named__the_second_names_too)
 }
 
 RUN(T(time_waits__twenty_of_an_unknown_program__are_worth_the_search), T(time_waits__of_a_known_program__are_not),
-    T(time_waits__none_of_them_young__are_not), T(ports__a_tenth_of_the_range__is_worth_the_search),
-    T(watch__nothing_to_look_for__is_nothing), T(carry__whom_the_first_look_named__the_second_names_too))
+    T(time_waits__none_of_them_young__are_not), T(time_waits__outside_the_range__may_be_young),
+    T(ports__a_tenth_of_the_range__is_worth_the_search), T(watch__nothing_to_look_for__is_nothing),
+    T(carry__whom_the_first_look_named__the_second_names_too))

@@ -118,7 +118,7 @@ static void outage_shop(struct netns *ns)
 {
 	name_space(ns, "shop", 4026532177);
 	dests[0] = (struct dest){.src = v4(10, 0, 0, 1), .dst = v4(10, 0, 0, 2), .dport = 443, .proc = 1};
-	dests[0].states.n[ST_TIME_WAIT] = 28100;
+	dests[0].states.n[ST_TIME_WAIT] = dests[0].tw_in_range = 28100;
 	dests[0].states.n[ST_ESTABLISHED] = 132;
 	dests[0].ports_low_parity = dests[0].ports_other_parity = 14116;
 	for (unsigned age = 0; age < 60; age++)
@@ -229,6 +229,14 @@ void fixture_outage(struct fixture *f)
 		f->obs.s[i].n_procs = 3;
 	}
 	spaces[1][1].torn = true;
+	spaces[1][0].sockstat = (struct sockstat){true, 1537, 1210, 12, 2901, 4096};
+	spaces[1][1].conntrack = (struct conntrack){.known = true,
+						    .active = true,
+						    .count = 61000,
+						    .max = 262144,
+						    .insert_failed = 20,
+						    .drop = 20,
+						    .early_drop = 3};
 	outage_counters();
 	snprintf(missing[0].what, sizeof(missing[0].what), "connection tracking");
 	snprintf(missing[0].why, sizeof(missing[0].why), "no nf_conntrack");
