@@ -36,7 +36,7 @@ static void check(const struct netns *ns, const struct diag_stream *stream)
 {
 	uint64_t all = state_counts_sum(&ns->states), sum = state_counts_sum(&ns->dests_more);
 
-	must(all + ns->bound == stream->n_rows);
+	must(all + ns->bound <= stream->n_rows); /* bound sockets may share a port, or have one outside the range */
 	for (size_t i = 0; i < ns->n_listeners; i++)
 		sum += state_counts_sum(&ns->listeners[i].states);
 	for (size_t i = 0; i < ns->n_dests; i++)

@@ -427,7 +427,7 @@ TEST(PORT001__more_than_eight_destinations__the_worst_are_told)
 	struct rig r;
 
 	rig_init(&r);
-	for (uint16_t i = 0; i < PER_RULE_MAX; i++)
+	for (uint32_t i = 0; i < PER_RULE_MAX; i++)
 		rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 12000u + i);
 	rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.9", 443), 28000); /* fails */
 	churn_more(&r, 900, 8); /* 7,200 ports, 26 %, but gone in 23 s */
@@ -511,7 +511,7 @@ TEST(PORT002__more_than_eight_destinations__the_worst_are_told)
 	struct rig r;
 
 	rig_init(&r);
-	for (uint16_t i = 0; i <= PER_RULE_MAX; i++)
+	for (uint32_t i = 0; i <= PER_RULE_MAX; i++)
 		rig_dest_established(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 15000u + i);
 	rig_eval(&r, &rule_PORT002);
 	assert_int_equal(r.found.n, PER_RULE_MAX);

@@ -463,7 +463,7 @@ TEST(TW003__more_than_eight_destinations__warnings_come_first_then_the_busiest)
 	struct dest *d;
 
 	rig_init(&r);
-	for (uint16_t i = 0; i <= PER_RULE_MAX; i++) /* 100/s and more, but few ports */
+	for (uint32_t i = 0; i <= PER_RULE_MAX; i++) /* 100/s and more, but few ports */
 		rig_dest_time_wait(&r, rig_dest(&r, "10.0.0.1", "10.0.0.2", (uint16_t)(80 + i)), 6000u + 60 * i);
 	d = rig_dest(&r, "10.0.0.1", "10.0.0.9", 443); /* 10/s, but many ports */
 	rig_dest_time_wait(&r, d, 600);

@@ -86,7 +86,7 @@ TEST(port_budget__as_many_ranges_as_there_can_be__takes_no_time)
 	struct netns ns = {.reserved = reserved, .n_reserved = ARRAY_LEN(reserved)};
 	struct port_budget b = {0};
 
-	for (uint16_t i = 0; i < ARRAY_LEN(reserved); i++)
+	for (uint32_t i = 0; i < ARRAY_LEN(reserved); i++)
 		reserved[i].low = reserved[i].high = (uint16_t)(2 * i + 2);
 	for (int i = 0; i < 100; i++) /* 1e11 comparisons if each port were looked for in the list */
 		b = port_budget(&ns, 1, 65535, 0, 1000, 1);
