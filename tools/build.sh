@@ -13,4 +13,7 @@ if [ ! -f "$dir/build.ninja" ]; then
 	}
 	rm -f "/tmp/lastack-setup.$$"
 fi
-exec ninja -C "$dir" --quiet
+out=$(ninja -C "$dir" --quiet 2>&1) || {
+	printf '%s\n' "$out"
+	exit 1
+}
