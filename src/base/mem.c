@@ -19,15 +19,6 @@ void *xcalloc(size_t n, size_t size)
 	return p;
 }
 
-void *xrealloc_array(void *p, size_t n, size_t size)
-{
-	void *q = reallocarray(p, n ? n : 1, size);
-
-	if (!q)
-		out_of_memory();
-	return q;
-}
-
 void free_p(void *p)
 {
 	void *what;

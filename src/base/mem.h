@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mem.h - memory for the tools. xcalloc/xrealloc end the process with one clear line when memory is gone, for code
+ * mem.h - memory for the tools. xcalloc ends the process with one clear line when memory is gone, for code
  * that runs once and exits (cli/, report/, lab/). obs/ uses calloc and returns -ENOMEM: it may become a daemon.
  */
 #pragma once
 #include "base/base.h"
 
 void *xcalloc(size_t n, size_t size);
-void *xrealloc_array(void *p, size_t n, size_t size); /* n * size is checked for overflow */
 
 void free_p(void *p); /* for CLEANUP(free_p): p is the address of the pointer that is freed */
 
