@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 struct text num(uint64_t v)
@@ -77,18 +76,6 @@ struct text bytes_text(uint64_t bytes)
 		v /= 1024;
 	snprintf(t.s, sizeof(t.s), u && v < 9.95 ? "%.1f %s" : "%.0f %s", v, unit[u]);
 	return t;
-}
-
-size_t append(char *buf, size_t cap, const char *fmt, ...)
-{
-	size_t used = strnlen(buf, cap);
-	va_list ap;
-
-	must(used < cap);
-	va_start(ap, fmt);
-	vsnprintf(buf + used, cap - used, fmt, ap);
-	va_end(ap);
-	return strlen(buf);
 }
 
 void copy_printable(char *dst, size_t cap, const char *src)
