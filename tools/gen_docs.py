@@ -13,7 +13,8 @@ COLUMNS = ('field', 'name', 'word', 'unit', 'min', 'max', 'default', 'scope', 's
 TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|KV\(\s*\d+\s*,\s*\d+\s*\)|[^,()"\s]+|[,()])')
 UNITS = {'NONE': '', 'BOOL': '0/1', 'MS': 'ms', 'S': 's', 'COUNT': '', 'PORT': 'port'}
 WORDS = {'BOOT': 'by memory, at boot', 'ANY': '', 'INT32_MAX': '2147483647', 'INT32_MIN': '-2147483648',
-         'INT32_MAX/1000': '2147483'}
+         'INT32_MAX/1000': '2147483', 'N_POLICIES-1': '3', 'N_TW_FULL-1': '2', 'POLICY_LINUX_6_18': 'linux-6.18',
+         'TW_FULL_RECYCLE_OLDEST': 'recycle-oldest'}
 
 HEAD = """# Knobs
 
@@ -26,6 +27,16 @@ Made by `tools/gen_docs.py` from `src/knob/knobs.def`; do not edit. `lastack kno
 
 | knob | unit | default | range | scope | since | until | what it does | safe | why outside is dangerous |
 |---|---|---|---|---|---|---|---|---|---|
+"""
+
+ENGINE = """
+## Of the engine
+
+Knobs of lastack's own TCP (`la_knob_set()`, and lines of a sysctl.conf that it loads). They are never read from a host or written to one.
+The sysctls above that are no matter of connection tracking have the same meaning there. `engine.policy` is done first, whatever the order.
+
+| knob | unit | default | range | what it does | safe | why outside is dangerous |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -102,11 +113,18 @@ def line(row):
     return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |\n'
 
 
+def engine_line(row):
+    cells = (f'`{row["name"]}`', UNITS[row['unit']], value(row['default']), f'{value(row["min"])} to {value(row["max"])}',
+             row['help'], safe(row), row['danger'])
+    return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |\n'
+
+
 def main():
     rows = knobs(without_comments(SOURCE.read_text()))
     if not rows:
         sys.exit(f'{SOURCE}: no knobs found')
-    text = HEAD + ''.join(line(row) for row in rows)
+    text = HEAD + ''.join(line(row) for row in rows if row['scope'] != 'ENGINE')
+    text += ENGINE + ''.join(engine_line(row) for row in rows if row['scope'] == 'ENGINE')
     if sys.argv[1:] == ['--check']:
         if not TARGET.exists() or TARGET.read_text() != text:
             sys.exit('docs/knobs.md is not what tools/gen_docs.py makes of src/knob/knobs.def: run it and commit')

@@ -2,10 +2,12 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/cmds.h"
 #include "cli/complain.h"
 #include "cli/look.h"
 #include "knob/knob.h"
+#include "knob/values.h"
 #include "report/lines.h"
 
 struct knobs_cfg {
@@ -105,6 +107,37 @@ static bool wanted(const struct knobs_cfg *c, const struct knob_row *r)
 	return !c->changed || r->changed || r->dangerous;
 }
 
+struct range_text {
+	char s[96];
+};
+
+/* "0 to 3600000", or the words it takes. */
+static struct range_text range_text(enum knob_id id)
+{
+	const struct knob_desc *d = &knob_descs[id];
+	struct range_text t = {""};
+
+	for (int64_t i = 0; knob_word(id, i); i++)
+		append(t.s, sizeof(t.s), "%s%s", i ? ", " : "", knob_word(id, i));
+	if (!t.s[0])
+		snprintf(t.s, sizeof(t.s), "%" PRId64 " to %" PRId64, d->min, d->max);
+	return t;
+}
+
+/* The knobs of our own engine: no host has them, so that there is nothing to read. */
+static void print_engine(FILE *out)
+{
+	fputs("\nOf the engine in lastack (no host has these; default and range):\n", out);
+	for (enum knob_id id = N_HOST_KNOBS; id < N_KNOBS; id++) {
+		const struct knob_desc *d = &knob_descs[id];
+		const char *unit = knob_unit_name(d->unit), *word = knob_word(id, d->def);
+		char def[32];
+
+		snprintf(def, sizeof(def), "%" PRId64 "%s%s", d->def, unit[0] ? " " : "", unit);
+		fprintf(out, "%-22s %-14s %s\n", d->name, word ? word : def, range_text(id).s);
+	}
+}
+
 static void print_text(FILE *out, const struct knobs_cfg *c, const struct snapshot *s)
 {
 	struct lines l = {.out = out, .width = look_style(out, false).width};
@@ -115,7 +148,7 @@ static void print_text(FILE *out, const struct knobs_cfg *c, const struct snapsh
 
 		if (s->n_netns > 1)
 			fprintf(out, "%s%s:\n", i ? "\n" : "", ns->name);
-		for (enum knob_id id = 0; id < N_KNOBS; id++) {
+		for (enum knob_id id = 0; id < N_HOST_KNOBS; id++) {
 			struct knob_row r = judge(s, ns, id);
 
 			if (!wanted(c, &r))
@@ -128,6 +161,8 @@ static void print_text(FILE *out, const struct knobs_cfg *c, const struct snapsh
 		if (!shown)
 			fputs("every knob has its default value\n", out);
 	}
+	if (!c->changed)
+		print_engine(out);
 }
 
 static void kv_known(struct json *j, const char *key, bool known, int64_t v)
@@ -167,6 +202,31 @@ static void row_json(struct json *j, const struct knob_row *r)
 	json_object_end(j);
 }
 
+static void engine_json(struct json *j)
+{
+	json_key(j, "engine");
+	json_array(j);
+	for (enum knob_id id = N_HOST_KNOBS; id < N_KNOBS; id++) {
+		const struct knob_desc *d = &knob_descs[id];
+
+		json_object(j);
+		json_kv_str(j, "name", d->name);
+		json_kv_str(j, "field", d->field);
+		json_kv_int(j, "default", d->def);
+		json_kv_int(j, "min", d->min);
+		json_kv_int(j, "max", d->max);
+		json_kv_str(j, "unit", knob_unit_name(d->unit));
+		json_key(j, "words");
+		json_array(j);
+		for (int64_t i = 0; knob_word(id, i); i++)
+			json_str(j, knob_word(id, i));
+		json_array_end(j);
+		json_kv_str(j, "help", d->help);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
 static void print_json(FILE *out, const struct knobs_cfg *c, const struct snapshot *s)
 {
 	struct json j;
@@ -183,7 +243,7 @@ static void print_json(FILE *out, const struct knobs_cfg *c, const struct snapsh
 		json_kv_uint(&j, "inode", s->netns[i].inode);
 		json_key(&j, "knobs");
 		json_array(&j);
-		for (enum knob_id id = 0; id < N_KNOBS; id++) {
+		for (enum knob_id id = 0; id < N_HOST_KNOBS; id++) {
 			struct knob_row r = judge(s, &s->netns[i], id);
 
 			if (wanted(c, &r))
@@ -193,6 +253,8 @@ static void print_json(FILE *out, const struct knobs_cfg *c, const struct snapsh
 		json_object_end(&j);
 	}
 	json_array_end(&j);
+	if (!c->changed)
+		engine_json(&j);
 	json_object_end(&j);
 	json_end(&j);
 }
@@ -223,7 +285,8 @@ const struct cmd cmd_knobs = {
 		"namespace, its default on this machine (some are computed from memory at boot), its unit, since (and "
 		"until) which kernel it exists, and whether it belongs to the namespace or to the whole machine. A "
 		"value that is known to harm is marked with the reason. A '-' means that this kernel does not have "
-		"the setting, or that it could not be read.",
+		"the setting, or that it could not be read. At the end, without --changed, stand the knobs of lastack's "
+		"own engine with their defaults and ranges; no host has those.",
 	.examples = "lastack knobs\n"
 		    "    all settings\n"
 		    "lastack knobs --changed --netns all\n"

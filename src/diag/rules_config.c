@@ -372,7 +372,7 @@ static int line_knob(const struct view *v, size_t i)
 {
 	const struct config_line *c = &v->host->config[i];
 
-	for (int id = 0; id < N_KNOBS; id++) {
+	for (int id = 0; id < N_HOST_KNOBS; id++) {
 		int64_t value, active;
 
 		if (strcmp(knob_descs[id].name, c->name) != 0)
@@ -510,7 +510,7 @@ static void eval_CFG009(const struct rule *self, const struct view *v, struct fi
 	struct finding *f = NULL;
 	size_t n = 0, more = 0;
 
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < N_HOST_KNOBS; i++) {
 		enum knob_id id = (enum knob_id)i;
 		int64_t value;
 

@@ -2,6 +2,8 @@
 #include "knob/knob.h"
 #include <stdio.h>
 
+#include "knob/values.h" /* the words that knobs.def names */
+
 #define ANY KNOB_ANY
 #define BOOT KNOB_BOOT
 const struct knob_desc knob_descs[N_KNOBS] = {
@@ -106,6 +108,8 @@ const char *knob_scope_name(enum knob_scope scope)
 		return "global";
 	case SCOPE_CONST:
 		return "const";
+	case SCOPE_ENGINE:
+		return "engine";
 	}
 	must_not_reach("knob scope");
 }
@@ -115,7 +119,7 @@ struct knob_path knob_path(enum knob_id id)
 	struct knob_path p = {""};
 
 	must(id < N_KNOBS);
-	if (knob_descs[id].scope == SCOPE_CONST)
+	if (knob_descs[id].scope == SCOPE_CONST || knob_descs[id].scope == SCOPE_ENGINE)
 		return p;
 	snprintf(p.s, sizeof(p.s), "/proc/sys/%s", knob_descs[id].name);
 	for (char *c = p.s + strlen("/proc/sys/"); *c; c++)

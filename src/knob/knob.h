@@ -4,7 +4,7 @@
 #include "base/base.h"
 
 enum knob_unit { UNIT_NONE, UNIT_BOOL, UNIT_MS, UNIT_S, UNIT_COUNT, UNIT_PORT };
-enum knob_scope { SCOPE_NETNS, SCOPE_GLOBAL, SCOPE_CONST };
+enum knob_scope { SCOPE_NETNS, SCOPE_GLOBAL, SCOPE_CONST, SCOPE_ENGINE };
 
 #define KV(major, minor) ((major) << 16 | (minor)) /* a kernel version; compares as a number */
 #define KNOB_BOOT INT64_MIN /* computed by the kernel at boot: no fixed value */
@@ -14,7 +14,8 @@ enum knob_id {
 #define KNOB(field, ...) KNOB_##field,
 #include "knob/knobs.def"
 #undef KNOB
-	N_KNOBS
+	N_KNOBS,
+	N_HOST_KNOBS = KNOB_policy /* those a host can have; the rest are SCOPE_ENGINE */
 };
 
 struct knob_desc {
@@ -47,9 +48,9 @@ bool knob_is_default(enum knob_id id, int64_t value, int64_t boot);
 bool knob_is_dangerous(enum knob_id id, int64_t value, int64_t boot);
 
 const char *knob_unit_name(enum knob_unit unit); /* "s", "ms", "" */
-const char *knob_scope_name(enum knob_scope scope); /* "netns", "global", "const" */
+const char *knob_scope_name(enum knob_scope scope); /* "netns", "global", "const", "engine" */
 
-/* "/proc/sys/net/ipv4/tcp_tw_reuse" for a sysctl, "" for a constant. */
+/* "/proc/sys/net/ipv4/tcp_tw_reuse" for a sysctl, "" for a constant and for the engine's own. */
 struct knob_path {
 	char s[96];
 };

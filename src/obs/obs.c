@@ -282,7 +282,7 @@ static int visit_target(struct making *m)
 /* Knobs that only the first namespace has are the machine's: tell them in every namespace. */
 static void share_global_knobs(struct snapshot *s, const struct netns *first)
 {
-	for (enum knob_id id = 0; id < N_KNOBS; id++) {
+	for (enum knob_id id = 0; id < N_HOST_KNOBS; id++) {
 		const struct netns *from = first->knob_known[id] ? first : NULL;
 
 		if (knob_descs[id].scope != SCOPE_GLOBAL)

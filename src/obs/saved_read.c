@@ -263,7 +263,7 @@ static int get_knobs(struct reader *r, const struct place *at, const json_t *j, 
 
 	if (!json_is_object(j))
 		return bad(r, at, "must be an object");
-	for (size_t i = 0; i < N_KNOBS && !err; i++) {
+	for (size_t i = 0; i < N_HOST_KNOBS && !err; i++) {
 		const struct knob_desc *d = &knob_descs[i];
 		const json_t *v = json_object_get(j, d->field);
 		int64_t port[2] = {0, UINT16_MAX}, any[2] = {KNOB_VALUE_MIN, KNOB_VALUE_MAX};

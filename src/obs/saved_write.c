@@ -89,7 +89,7 @@ static void put_knobs(struct json *j, const char *key, const int64_t *v, const b
 {
 	json_key(j, key);
 	json_object(j);
-	for (size_t i = 0; i < N_KNOBS; i++)
+	for (size_t i = 0; i < N_HOST_KNOBS; i++)
 		if (known[i] && v[i] >= KNOB_VALUE_MIN && v[i] <= (int64_t)KNOB_VALUE_MAX)
 			json_kv_int(j, knob_descs[i].field, v[i]);
 	json_object_end(j);

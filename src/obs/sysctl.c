@@ -93,7 +93,7 @@ int knobs_read(struct netns *ns)
 	ssize_t len = -1;
 	int err;
 
-	for (enum knob_id id = 0; id < N_KNOBS; id++) {
+	for (enum knob_id id = 0; id < N_HOST_KNOBS; id++) {
 		struct knob_path path = knob_path(id);
 
 		if (knob_descs[id].scope == SCOPE_CONST) {

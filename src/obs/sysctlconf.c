@@ -51,6 +51,7 @@ bool config_line_parse(const char *line, struct config_line *ret)
 	struct config_line row = {.name = ""};
 	char text[sizeof(row.value)];
 	size_t len;
+	int id;
 
 	if (!equals)
 		return false;
@@ -66,8 +67,9 @@ bool config_line_parse(const char *line, struct config_line *ret)
 	for (char *c = row.name; *c; c++)
 		if (*c == '/')
 			*c = '.';
-	/* knob_find also takes our own field names, which are no sysctls; those have no dot */
-	if (!strchr(row.name, '.') || knob_find(row.name) < 0)
+	/* knob_find also takes our own field names, which are no sysctls and have no dot, and the engine's knobs */
+	id = knob_find(row.name);
+	if (!strchr(row.name, '.') || id < 0 || id >= N_HOST_KNOBS)
 		return false;
 	value = equals + 1;
 	len = trim(&value, strlen(value));

@@ -9,6 +9,7 @@
 #include "cli/complain.h"
 #include "cli/opt.h"
 #include "diag/rule.h"
+#include "knob/knob.h"
 #include "obs/saved.h"
 #include "tests/unit/cli/run.h"
 #include "tests/unit/report/fixture.h"
@@ -76,6 +77,33 @@ TEST(wrong_arguments__give_one_line_and_exit_2)
 				 r.err);
 		run_done(&r);
 	}
+}
+
+/* ---- knobs ---- */
+
+TEST(knobs__the_engines_own__stand_apart_and_have_no_value)
+{
+	RUN_CLI(r, "knobs");
+	RUN_CLI(changed, "knobs", "--changed");
+	RUN_CLI(json, "knobs", "--json");
+	const char *apart = strstr(r.out, "\nOf the engine in lastack");
+	json_t *j = json_loads(json.out, 0, NULL), *netns = json_array_get(json_object_get(j, "netns"), 0), *knob;
+	size_t i;
+
+	assert_non_null(apart);
+	assert_ptr_equal(strstr(r.out, "engine."), strstr(apart, "engine."));
+	assert_non_null(strstr(apart, "\nengine.policy"));
+	assert_null(strstr(changed.out, "engine."));
+	assert_int_equal(json_array_size(json_object_get(netns, "knobs")), N_HOST_KNOBS);
+	json_array_foreach(json_object_get(netns, "knobs"), i, knob)
+		assert_string_not_equal(json_string_value(json_object_get(knob, "scope")), "engine");
+	assert_int_equal(json_array_size(json_object_get(j, "engine")), N_KNOBS - N_HOST_KNOBS);
+	knob = json_array_get(json_object_get(j, "engine"), 0);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(knob, "words"), 0)), "rfc9293");
+	json_decref(j);
+	run_done(&r);
+	run_done(&changed);
+	run_done(&json);
 }
 
 /* ---- help and version ---- */
@@ -361,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(wrong_arguments__give_one_line_and_exit_2),
+		T(knobs__the_engines_own__stand_apart_and_have_no_value),
 		T(help__is_on_stdout_and_lists_every_option),
 		T(help__of_all__lists_every_command_and_fits_80_columns),
 		T(version__is_told),

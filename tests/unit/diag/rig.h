@@ -98,7 +98,7 @@ static inline void rig_knobs_default(struct rig *r)
 		{KNOB_ehash_entries, 262144},  {KNOB_ct_max, 262144},
 	};
 
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < N_HOST_KNOBS; i++) {
 		const struct knob_desc *k = &knob_descs[i];
 		bool here = k->since <= KV(6, 18) && (k->until == 0 || KV(6, 18) < k->until);
 

@@ -30,7 +30,7 @@ TEST(CFG__every_knob_unknown__silent)
 		rig_init(&r);
 		rig_listener(&r, NULL, 22)->backlog = 128;
 		r.now->states.n[ST_ESTABLISHED] = 100;
-		for (int k = 0; k < N_KNOBS; k++)
+		for (int k = 0; k < N_HOST_KNOBS; k++)
 			rig_knob_unknown(&r, (enum knob_id)k);
 		rig_eval(&r, config_rules[i]);
 		rig_silent(&r);
@@ -43,7 +43,7 @@ TEST(CFG__values_no_kernel_takes__silent)
 
 	for (size_t i = 0; i < ARRAY_LEN(config_rules); i++) {
 		rig_init(&r);
-		for (int k = 0; k < N_KNOBS; k++)
+		for (int k = 0; k < N_HOST_KNOBS; k++)
 			if (knob_descs[k].scope != SCOPE_CONST)
 				rig_knob(&r, (enum knob_id)k, k % 2 ? INT64_MIN : INT64_MAX);
 		rig_eval(&r, config_rules[i]);

@@ -24,6 +24,18 @@ TEST(knobs_def__every_row_is_sound)
 	}
 }
 
+TEST(knobs_def__host_rows_first__then_the_engines)
+{
+	assert_string_equal(knob_descs[N_HOST_KNOBS].name, "engine.policy");
+	for (int i = 0; i < N_KNOBS; i++) {
+		const struct knob_desc *d = &knob_descs[i];
+
+		assert_int_equal(d->scope == SCOPE_ENGINE, i >= N_HOST_KNOBS);
+		assert_int_equal(strncmp(d->name, "engine.", 7) == 0, i >= N_HOST_KNOBS);
+		assert_int_equal(knob_path((enum knob_id)i).s[0] != '\0', strncmp(d->name, "net.", 4) == 0);
+	}
+}
+
 TEST(knob_find__takes_field_and_kernel_name)
 {
 	assert_int_equal(knob_find("tw_reuse"), KNOB_tw_reuse);
@@ -89,7 +101,7 @@ TEST(knob_path__is_below_proc_sys)
 	assert_string_equal(knob_path(KNOB_time_wait_len_s).s, "");
 }
 
-RUN(T(knobs_def__every_row_is_sound), T(knob_find__takes_field_and_kernel_name),
-    T(knob_is_dangerous__boot_bound_needs_the_boot_value),
+RUN(T(knobs_def__every_row_is_sound), T(knobs_def__host_rows_first__then_the_engines),
+    T(knob_find__takes_field_and_kernel_name), T(knob_is_dangerous__boot_bound_needs_the_boot_value),
     T(knob_is_default__compares_with_the_boot_value_where_there_is_one), T(knob_path__is_below_proc_sys),
     T(knob_boot_value__comes_from_the_table_the_namespace_uses))

@@ -133,7 +133,7 @@ static void fill_netns(struct netns *ns)
 	fill_counters(ns);
 	ns->sockstat = (struct sockstat){true, 1, 2, 3, 4, 5};
 	ns->conntrack = (struct conntrack){true, true, 1, 2, 3, 4, 5, 6};
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < N_HOST_KNOBS; i++) {
 		ns->knob[i] = i ? i : INT32_MIN;
 		ns->knob_known[i] = i % 3 != 1;
 	}
@@ -231,7 +231,7 @@ static void netns_refused(const char *netns, const char *part)
 
 static void same_knobs(const struct netns *a, const struct netns *b)
 {
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < N_HOST_KNOBS; i++) {
 		assert_int_equal(a->knob_known[i], b->knob_known[i]);
 		if (a->knob_known[i])
 			assert_int_equal(a->knob[i], b->knob[i]);

@@ -86,6 +86,7 @@ TEST(config_line__comments_and_other_settings__are_passed_over)
 	line("  #net.ipv4.tcp_tw_reuse = 1", NULL, NULL);
 	line("vm.swappiness = 10", NULL, NULL);
 	line("tw_reuse = 1", NULL, NULL);
+	line("engine.time_wait_ms = 1", NULL, NULL);
 	line("net.ipv4.tcp_tw_reuse", NULL, NULL);
 	line("= 1", NULL, NULL);
 	line("-=1", NULL, NULL);
