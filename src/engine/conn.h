@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.h - one connection, or one socket that is none yet: the TCB of RFC 9293 3.3.1. Private to engine/ and its tests.
+ *
+ * A block comes from a pool and is known by number. The application's handle is number and generation. A connection
+ * that nobody holds (is_open false) is an orphan; in TIME_WAIT, and as an orphan in FIN_WAIT_2, it has no block at all.
+ *
+ * Sequence space of our octets:    snd_una .. snd_nxt .. snd_end [FIN]     snd_una <= snd_nxt <= snd_end + fin_queued
+ * and of the peer's:               rcv_read .. rcv_nxt .. gaps .. rcv_read + receive buffer
+ * Buffers are rings indexed by sequence number: octet x of ours is at snd_buf[(x - iss - 1) & mask].
+ */
+#pragma once
+#include "base/link.h"
+#include "engine/binds.h"
+#include "engine/cc.h"
+#include "engine/fsm.h"
+#include "engine/lastack.h"
+#include "engine/twstore.h"
+#include "engine/wheel.h"
+#include "wire/packet.h"
+
+enum tcp_timer {
+	TIMER_RTX, /* retransmission, or the probe of a closed window (persist): never both */
+	TIMER_DELACK,
+	TIMER_KEEP, /* keepalive in SYN_RECEIVED no; FIN_WAIT_2 of an orphan with tcp_fin_timeout above 60 */
+	TIMER_LINGER, /* a close() that waits */
+	N_TIMERS
+};
+
+enum { GAPS_MAX = 16 }; /* separate runs of octets received out of order */
+
+struct run { /* octets from .. to - 1 */
+	seq_t from, to;
+};
+
+struct sockopts {
+	bool reuseaddr, reuseport, keepalive, nodelay, no_port /* IP_BIND_ADDRESS_NO_PORT */, linger;
+	uint8_t syn_retries; /* TCP_SYNCNT; 0: the knob */
+	uint8_t keep_probes; /* 0: the knob */
+	int32_t linger_s;
+	int32_t linger2_s; /* TCP_LINGER2: 0: the knob, below 0: no FIN_WAIT_2 */
+	uint32_t keep_idle_s, keep_intvl_s; /* 0: the knob */
+	uint32_t user_timeout_ms; /* 0: none */
+	uint32_t port_range; /* low | high << 16, 0 for either: the knob's */
+	uint32_t owner;
+	uint16_t maxseg; /* TCP_MAXSEG; 0: from the MTU */
+	uint8_t tos, ttl; /* IP_TOS, IP_TTL; ttl 0: 64 */
+};
+
+enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or failed; under way; it said 0 */
+
+struct engine;
+
+struct conn {
+	struct link hash_link; /* in the table of connections (CLOSED and LISTEN: in none) */
+	struct tuple t;
+	uint64_t hash; /* tuple_hash() of t */
+	enum state state; /* written by conn_go() only */
+
+	/* Send sequence variables. */
+	seq_t snd_una, snd_nxt, iss;
+	seq_t snd_end; /* one past the last octet the application gave us */
+	seq_t snd_wl1, snd_wl2;
+	uint32_t snd_wnd, max_snd_wnd; /* octets, scaled */
+	/* Octets rtx_nxt .. rtx_end are to be sent again, oldest first, before anything new; equal: none. */
+	seq_t rtx_nxt, rtx_end;
+	seq_t recover; /* RFC 6582: in recovery until this is acknowledged */
+	/* Receive sequence variables. */
+	seq_t rcv_nxt, irs;
+	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14) */
+	seq_t rcv_read; /* next octet the application reads */
+	seq_t last_ack_sent; /* RFC 7323 4.3 */
+	seq_t rcv_fin; /* where the peer's FIN is, if has_rcv_fin */
+	uint32_t ts_recent, ts_offset;
+	nsec_t ts_recent_at;
+
+	/* Flags, each true or false for long. */
+	bool is_v6, is_open, passive; /* is_open: the application has a handle. passive: came from a listener */
+	bool is_orphan; /* counted in n_orphans: close.c sets it when the handle goes and the connection stays; conn.c clears it */
+	bool port_chosen, port_bound; /* how lport was got: ports.h or binds.h */
+	bool ts_ok, wscale_ok, sack_ok; /* both ends do it; a SYN offers what the knobs say */
+	bool syn_acked; /* our SYN is acknowledged (snd_acked()): before, only SYN, ACK and RST are sent */
+	bool fin_queued; /* CLOSE or shutdown(): our FIN follows snd_end */
+	bool fin_sent; /* at least once: snd_nxt is past it */
+	bool has_rcv_fin, rcv_shutdown;
+	bool was_reset; /* ended by RST, timeout or abort; so_error tells */
+	bool connected_once; /* reached ESTABLISHED */
+	uint8_t snd_wscale, rcv_wscale;
+	uint16_t snd_mss, rcv_mss, adv_mss;
+
+	/* What the next segment is for; out.c clears them. */
+	bool ack_due, syn_due, rst_due, probe_due, keepalive_due, fast_rtx;
+	uint8_t ack_pending; /* 1: text or FIN came that no ACK was sent for */
+	bool quickack, more; /* more: MSG_MORE on the last send */
+	bool in_recovery, in_loss; /* fast recovery; after a timeout */
+	bool recover_on; /* snd_una has not passed recover: either of the two, or just after it */
+	bool probing; /* TIMER_RTX probes a closed window, since unacked_since */
+	bool partial_acked; /* in this recovery (RFC 6582 3.2: the first one restarts the timer) */
+	uint8_t dupacks;
+
+	/* Round trip and retransmission, RFC 6298. Microseconds. */
+	uint32_t srtt_us, rttvar_us, rto_us;
+	bool rtt_timing; /* rtt_seq was sent at rtt_at and not retransmitted (Karn) */
+	seq_t rtt_seq;
+	nsec_t rtt_at;
+	uint8_t rexmits, backoff, probes, keep_sent; /* rexmits: of the same segment, in a row */
+	nsec_t unacked_since; /* when the first of these rexmits, or of the window probes, was sent: R2 and the user timeout count from it (Linux) */
+	nsec_t last_sent_at, last_rcv_at, last_ack_at; /* data sent, data received, any segment received */
+
+	struct cc cc;
+
+	nsec_t timer_at[N_TIMERS]; /* NSEC_NEVER: off */
+	struct wheel_timer timer; /* at the earliest of them, or earlier */
+
+	/* Received out of order, in order and apart from each other; the octets are in the ring already. */
+	uint8_t n_gaps;
+	struct run gaps[GAPS_MAX];
+
+	uint8_t *snd_buf, *rcv_buf; /* fixed to the block */
+
+	/* Queues of the engine this one may be in. */
+	struct link out_link; /* something to send */
+	struct link event_link; /* something came up */
+	struct link queue_link; /* listener's accept queue, or the engine's free list */
+	uint32_t ev_seen; /* readiness at the last la_event() */
+	uint64_t user;
+
+	/* A listener: */
+	struct link accept_queue; /* ESTABLISHED and later, not yet accepted */
+	struct link syn_queue; /* children in SYN_RECEIVED, by queue_link too */
+	uint32_t n_accept, n_syn; /* in the queue; children in SYN_RECEIVED */
+	uint32_t n_young; /* of these, those that never retransmitted their SYN+ACK */
+	int32_t backlog; /* min(listen(), somaxconn) */
+	struct link listen_link; /* table of listeners */
+	/* A child until it is accepted: */
+	bool is_young; /* counted in its n_young */
+	struct conn *listener; /* NULL: accepted, or it was an active open, or the listener is gone */
+
+	bind_id bind; /* BIND_NONE: none */
+	bool bind_any; /* its bucket is that of any address */
+	enum bind_class bind_class;
+	struct sockopts opt;
+	int32_t so_error; /* positive errno, cleared by reading */
+	int32_t soft_error; /* what ICMP said last: a timeout reports it in place of ETIMEDOUT (RFC 5461; Linux's sk_err_soft); 0: nothing */
+	uint32_t syn_tsval; /* TSval of our first SYN: an echo of an older one is not of this connection (PAWSActive) */
+
+	enum attach attach; /* the handle's side of the story (Linux's sock->state); accepted: ATTACHED */
+	bool addr_bound; /* bind() named an address: connect() goes from it */
+	bool port_locked; /* bind() named the port: a socket that ended keeps it until close() (Linux: SOCK_BINDPORT_LOCK) */
+	bool lingering; /* la_close() returned -EINPROGRESS: is_open still, but no call takes the handle */
+	la_sock linger_sock; /* the handle it had */
+	bool linger_over; /* that ended: an orphan or CLOSED, kept in e->events until LA_LINGERED is told */
+
+	bool has_tw_saved; /* reopened from this record: engine.tw_restore */
+	struct tw_rec tw_saved;
+
+	/* For TCP_INFO. */
+	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out, total_retrans;
+
+	uint32_t number, generation;
+	struct engine *eng;
+};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lastack.h - a complete TCP without a system underneath: packets in, packets out, time as an argument.
+ *
+ *   la_size() -> memory of yours -> la_init() -> la_address_add() -> la_socket(), la_connect(), la_send() ...
+ *   a packet came:      la_input(e, now, packet, len)
+ *   time went by:       la_advance(e, now), at la_next_at(e) at the latest
+ *   after each of them: la_output() until it returns 0; la_event() until it returns false
+ *
+ * The engine has no clock, makes no system call, has no global and allocates nothing after la_init(): it lives in the
+ * one block it was given, and the same calls with the same configuration (its seed included) give the same packets.
+ * A copy of the block put back at the same address puts the engine back. An instance is for one thread at a time;
+ * several share nothing.
+ *
+ * Time is nanoseconds since any start and must not go backwards. Calls without a `now` use the last one told.
+ *
+ * Errors are negative errno values, those a Linux program would get. A call that fails has changed nothing unless it
+ * says so. Addresses are in network order, ports and all other numbers in host order. "Section" below is of RFC 9293.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LA_API __attribute__((visibility("default")))
+
+struct la_engine;
+struct la_trace;
+typedef uint64_t la_time; /* nanoseconds */
+typedef int32_t la_sock; /* a socket; positive. A closed one's number is not given out again soon */
+
+#define LA_NEVER UINT64_MAX
+
+/* IPv4 is written as ::ffff:a.b.c.d. */
+struct la_endpoint {
+	uint8_t addr[16];
+	uint16_t port;
+};
+
+/* How large everything may become. la_init() refuses what makes no sense; 0 takes the default in brackets. */
+struct la_config {
+	uint64_t seed[2]; /* of ISNs, timestamp offsets, cookies, ports, hash tables: unpredictable outside tests */
+	uint32_t max_sockets; /* connections, listeners and unconnected sockets together [1024] */
+	uint32_t max_time_wait4; /* entries of the TIME_WAIT store for IPv4 [65536] */
+	uint32_t max_time_wait6; /* and for IPv6 [16384] */
+	uint32_t max_addresses; /* own addresses, at most 65534 [16] */
+	uint32_t max_destinations; /* (source, destination, port) triples with connections from here at one time [1024] */
+	uint32_t max_port_maps; /* of those, how many may use more than a few ports at one time; 8 KiB each [64] */
+	uint32_t max_bound; /* different (address, port) pairs bound by bind() at one time [1024] */
+	uint32_t max_peers; /* hosts remembered for tcp_tw_recycle (engine.policy linux-2.6) [1024] */
+	uint32_t max_replies; /* packets that belong to no connection waiting for la_output() [256] */
+	uint32_t send_buffer, receive_buffer; /* octets a connection, powers of two, at least 2048 [65536] */
+	uint32_t mtu; /* of the link, 576 to 65535 [1500] */
+	bool checksums_done; /* the link verifies and fills them in: TCP checksums are neither checked nor computed */
+	uint16_t shard, shards; /* ports of this instance when several split a host: those with hash(port) % shards == shard [0 of 1] */
+	la_time now; /* when it starts */
+
+	/* Told about every change of state; NULL: nobody is. Must not call the engine. */
+	void (*trace)(void *arg, const struct la_trace *what);
+	void *trace_arg;
+};
+
+/* One change of state. Strings live for ever. */
+struct la_trace {
+	la_time at;
+	const char *edge; /* "F5_17_FIN_WAIT_2_FIN", a row of edges.def */
+	const char *from, *to; /* "FIN-WAIT-2", "TIME-WAIT" */
+	const char *cite; /* the section it comes from */
+	struct la_endpoint local, remote;
+	la_sock sock; /* 0: nobody holds it (any more) */
+	bool in_store; /* the connection is a record of the TIME_WAIT store, before or after */
+};
+
+/* ---- the whole ---- */
+
+LA_API size_t la_size(const struct la_config *cfg); /* octets la_init() needs; 0: the configuration is refused */
+
+/* mem is size octets, aligned to 64, the caller's; it is lent until the engine is used no more. -EINVAL, -ENOMEM (too small). */
+LA_API int la_init(void *mem, size_t size, const struct la_config *cfg, struct la_engine **ret);
+
+/* An address packets for us carry. At most max_addresses. -ENOSPC, -EEXIST, -EINVAL (not unicast). */
+LA_API int la_address_add(struct la_engine *e, const uint8_t addr[16]);
+
+/*
+ * A tunable by its kernel name ("net.ipv4.tcp_fin_timeout") or an engine.* name; `lastack knobs` lists them.
+ * -ENOENT, -EINVAL (not a number, or not a word the knob knows), -ERANGE. Takes effect for what happens from now on.
+ */
+LA_API int la_knob_set(struct la_engine *e, const char *name, const char *value);
+LA_API int la_knob_get(const struct la_engine *e, const char *name, int64_t *ret);
+/* A whole sysctl.conf(5) text. Returns the number of knobs set; lines for other sysctls are passed over. On error nothing is set and *ret_line, if not NULL, is the line. */
+LA_API int la_knobs_load(struct la_engine *e, const char *text, size_t len, unsigned *ret_line);
+
+/* ---- packets and time ---- */
+
+LA_API void la_input(struct la_engine *e, la_time now, const void *packet, size_t len); /* an IP packet */
+LA_API size_t la_output(struct la_engine *e, la_time now, void *buf, size_t cap); /* the next packet to send; 0: none. cap at least mtu */
+LA_API la_time la_next_at(const struct la_engine *e); /* when la_advance() may next have something to do; LA_NEVER */
+LA_API void la_advance(struct la_engine *e, la_time now);
+
+/* ---- readiness ---- */
+
+enum la_events {
+	LA_IN = 1, /* something to read, to accept, or the end of the peer's data */
+	LA_OUT = 2, /* connected; room to send again */
+	LA_ERR = 4, /* SO_ERROR is set */
+	LA_HUP = 8, /* closed in both directions */
+	LA_LINGERED = 16, /* a la_close() that returned -EINPROGRESS is over; the socket is gone */
+};
+
+struct la_event {
+	la_sock sock;
+	uint32_t events; /* what is true now */
+	uint64_t user;
+};
+
+LA_API bool la_event(struct la_engine *e, struct la_event *ret); /* the next socket on which something came up; false: none */
+LA_API uint32_t la_poll(const struct la_engine *e, la_sock s); /* what is true now; 0 for an unknown socket too */
+LA_API int la_user_set(struct la_engine *e, la_sock s, uint64_t user); /* comes back with every event */
+
+/* ---- sockets: the calls of BSD, never blocking ---- */
+
+enum { LA_INET = 2, LA_INET6 = 10 };
+enum { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
+enum { LA_PEEK = 2, LA_MORE = 0x8000 };
+
+LA_API la_sock la_socket(struct la_engine *e, int family); /* -EAFNOSUPPORT, -ENFILE */
+LA_API int la_bind(struct la_engine *e, la_sock s, const struct la_endpoint *at); /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL */
+LA_API int la_listen(struct la_engine *e, la_sock s, int backlog);
+LA_API int la_connect(struct la_engine *e, la_sock s, const struct la_endpoint *to); /* -EINPROGRESS when under way; -EADDRNOTAVAIL: no port left */
+LA_API la_sock la_accept(struct la_engine *e, la_sock listener, struct la_endpoint *ret_peer); /* -EAGAIN; ret_peer may be NULL */
+LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len, int flags); /* -EAGAIN, -EPIPE, -ENOTCONN, the socket's error */
+LA_API int64_t la_recv(struct la_engine *e, la_sock s, void *buf, size_t len, int flags); /* 0: the peer has closed; -EAGAIN */
+LA_API int la_shutdown(struct la_engine *e, la_sock s, int how);
+/*
+ * The socket's number is no longer valid afterwards, also on error, with one exception: with SO_LINGER and a time, where
+ * Linux would block, it returns -EINPROGRESS and LA_LINGERED ends it.
+ */
+LA_API int la_close(struct la_engine *e, la_sock s);
+LA_API int la_abort(struct la_engine *e, la_sock s); /* ABORT of section 3.10.5: RST, and nothing stays */
+
+LA_API int la_getsockname(const struct la_engine *e, la_sock s, struct la_endpoint *ret);
+LA_API int la_getpeername(const struct la_engine *e, la_sock s, struct la_endpoint *ret);
+
+enum la_opt { /* int unless it says otherwise */
+	LA_SO_REUSEADDR,
+	LA_SO_REUSEPORT,
+	LA_SO_KEEPALIVE,
+	LA_SO_LINGER, /* struct la_linger */
+	LA_SO_ERROR, /* get only; reading clears it */
+	LA_SO_SNDBUF, /* get only */
+	LA_SO_RCVBUF, /* get only */
+	LA_SO_ACCEPTCONN, /* get only */
+	LA_TCP_NODELAY,
+	LA_TCP_MAXSEG,
+	LA_TCP_KEEPIDLE, /* s */
+	LA_TCP_KEEPINTVL, /* s */
+	LA_TCP_KEEPCNT,
+	LA_TCP_LINGER2, /* s */
+	LA_TCP_SYNCNT,
+	LA_TCP_USER_TIMEOUT, /* ms */
+	LA_TCP_QUICKACK,
+	LA_IP_BIND_ADDRESS_NO_PORT,
+	LA_IP_LOCAL_PORT_RANGE, /* uint32_t: low | high << 16 */
+	LA_SO_OWNER, /* uint32_t; the euid that SO_REUSEPORT compares; 0 at first */
+	LA_IP_TOS, /* the octet of DSCP and ECN; the ECN bits are ours and stay as they are. IPV6_TCLASS too */
+	LA_IP_TTL, /* 1 to 255; -1: the default, 64. IPV6_UNICAST_HOPS too */
+	LA_N_OPTS
+};
+
+struct la_linger {
+	int onoff, linger_s;
+};
+
+LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value, size_t len); /* -ENOPROTOOPT, -EINVAL, -EDOM */
+LA_API int la_getsockopt(struct la_engine *e, la_sock s, enum la_opt opt, void *ret, size_t *len);
+
+/* Field names and units are those of the kernel's struct tcp_info; microseconds where it has microseconds. */
+struct la_tcp_info {
+	uint8_t tcpi_state; /* the kernel's numbers: ESTABLISHED 1, SYN_SENT 2, ... TIME_WAIT 6, CLOSE 7 */
+	uint8_t tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff, tcpi_options; /* options: 1 timestamps, 2 SACK, 4 window scale */
+	uint8_t tcpi_snd_wscale, tcpi_rcv_wscale;
+	uint32_t tcpi_rto, tcpi_ato, tcpi_snd_mss, tcpi_rcv_mss, tcpi_unacked, tcpi_retrans;
+	uint32_t tcpi_last_data_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms ago */
+	uint32_t tcpi_pmtu, tcpi_rtt, tcpi_rttvar, tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss, tcpi_rcv_space, tcpi_total_retrans;
+	uint64_t tcpi_bytes_acked, tcpi_bytes_received, tcpi_bytes_sent, tcpi_bytes_retrans;
+	uint32_t tcpi_segs_out, tcpi_segs_in, tcpi_notsent_bytes, tcpi_snd_wnd, tcpi_rcv_wnd;
+};
+LA_API int la_tcp_info(const struct la_engine *e, la_sock s, struct la_tcp_info *ret);
+
+/* ---- what can be seen ---- */
+
+/* Counters under the kernel's names ("TCPTimeWaitOverflow", "TWRecycled", ...), with the kernel's meaning; engine-only ones begin with "La". */
+LA_API unsigned la_counters(void); /* how many there are */
+LA_API const char *la_counter_name(unsigned i); /* NULL beyond the last */
+LA_API uint64_t la_counter(const struct la_engine *e, unsigned i);
+LA_API int la_counter_find(const char *name); /* -ENOENT */
+
+LA_API unsigned la_edges(void); /* rows of edges.def */
+LA_API const char *la_edge_name(unsigned i);
+LA_API uint64_t la_edge_count(const struct la_engine *e, unsigned i); /* times it was taken */
+
+/* Records of the store: TIME_WAIT, and FIN_WAIT_2 that nobody holds. */
+struct la_time_wait {
+	struct la_endpoint local, remote;
+	la_time expires_at;
+	uint32_t snd_nxt, rcv_nxt, ts_recent;
+	bool fin_wait_2, has_ts;
+};
+LA_API bool la_time_wait_find(const struct la_engine *e, const struct la_endpoint *local, const struct la_endpoint *remote, struct la_time_wait *ret);
+/* All of them, oldest first within a kind: *cursor is 0 at first. The engine must not be used in between. */
+LA_API bool la_time_wait_next(const struct la_engine *e, uint64_t *cursor, struct la_time_wait *ret);
+
+struct la_usage { /* what is in use now; all 0 in an engine that has come to rest */
+	uint32_t sockets, listeners, connections, embryonic, orphans; /* connections: SYN_SENT to LAST_ACK */
+	uint32_t time_wait4, time_wait6; /* records, FIN_WAIT_2 too */
+	uint32_t destinations, port_maps, bound, replies, timers;
+};
+LA_API void la_usage(const struct la_engine *e, struct la_usage *ret);
+
+/* Connections that exist, held or orphan, listeners too: *cursor is 0 at first. */
+struct la_connection {
+	la_sock sock; /* 0: orphan */
+	const char *state;
+	struct la_endpoint local, remote;
+	uint32_t snd_una, snd_nxt, rcv_nxt;
+	uint32_t to_send, to_read; /* octets in the buffers */
+};
+LA_API bool la_connection_next(const struct la_engine *e, uint64_t *cursor, struct la_connection *ret);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open.c - OPEN (3.10.1): bind, listen and connect. Which port and which four-tuple a connection gets, and when that of a
+ * TIME_WAIT is taken over, follows Linux 6.18 (__inet_hash_connect, tcp_twsk_unique) but for how a port is found (ports.h).
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+
+enum { ISS_STEP = 65537 }; /* Linux: 65535 + 2 after the last number of the connection before */
+enum {
+	COLLISIONS_MAX = 8
+}; /* chosen ports that accepted connections or their records have, before connect() gives up */
+enum { MATURE_AT_ONCE = 256 };
+
+/* The knob's, and within it what IP_LOCAL_PORT_RANGE says; a bound outside it is as if it were not set (Linux). */
+static struct port_range range_of(const struct conn *c)
+{
+	const struct engine *e = c->eng;
+	uint16_t low = (uint16_t)e->k.port_low, high = (uint16_t)e->k.port_high;
+	uint16_t own_low = (uint16_t)c->opt.port_range, own_high = (uint16_t)(c->opt.port_range >> 16);
+	struct port_range r = {low, high, e->cfg.shard, e->cfg.shards};
+
+	if (low <= own_low && own_low <= high)
+		r.low = own_low;
+	if (low <= own_high && own_high <= high)
+		r.high = own_high;
+	return r;
+}
+
+/* ---- bind ---- */
+
+static struct bind_req request(const struct conn *c, laddr_t laddr, uint16_t port)
+{
+	return (struct bind_req){
+		.laddr = laddr,
+		.port = port,
+		.flags = conn_bind_flags(c),
+		.v6 = c->is_v6,
+		.owner = c->opt.owner,
+	};
+}
+
+static int bind_port(struct conn *c, laddr_t laddr, uint16_t port)
+{
+	struct engine *e = c->eng;
+	struct bind_req req = request(c, laddr, port);
+	struct port_range range = range_of(c);
+	bind_id id;
+	int err;
+
+	err = port                      ? binds_check(e->binds, e->ports, &req)
+	      : range.low <= range.high ? binds_choose(e->binds, e->ports, &req, &range, &e->rng)
+					: -EADDRINUSE;
+	if (err)
+		return err;
+	id = binds_add(e->binds, &req, BIND_BOUND);
+	if (id == BIND_NONE)
+		return -ENOBUFS;
+	c->bind = id;
+	c->bind_class = BIND_BOUND;
+	c->bind_any = laddr == LADDR_ANY;
+	c->port_bound = true;
+	c->port_locked = port != 0;
+	c->t.laddr = laddr;
+	c->t.lport = req.port;
+	return 0;
+}
+
+int sock_autobind(struct conn *c) { return bind_port(c, c->addr_bound ? c->t.laddr : LADDR_ANY, 0); }
+
+/* The number of an address to bind to; LADDR_ANY; or an error. */
+static int own_address(const struct conn *c, const struct la_endpoint *at)
+{
+	struct addr a = addr_from_v6(at->addr);
+	int n;
+
+	if (addr_is_any(&a))
+		return LADDR_ANY;
+	if (!c->is_v6 && !addr_is_v4(&a))
+		return -EAFNOSUPPORT;
+	if (c->is_v6 && (addr_is_v4(&a) || a.b[0] == 0xff)) /* IPv6 only; multicast */
+		return -EINVAL;
+	n = addrs_find(c->eng->addrs, &a);
+	return n < 0 ? -EADDRNOTAVAIL : n;
+}
+
+int la_bind(struct la_engine *h, la_sock s, const struct la_endpoint *at)
+{
+	struct conn *c = sock_find(engine_of(h), s);
+	int laddr, err;
+
+	if (!c)
+		return -EBADF;
+	if (!at)
+		return -EFAULT;
+	laddr = own_address(c, at);
+	if (laddr < 0)
+		return laddr;
+	if (c->state != CLOSED || c->attach == ATTACHED || c->bind != BIND_NONE)
+		return -EINVAL;
+	if (at->port || !c->opt.no_port) {
+		err = bind_port(c, (laddr_t)laddr, at->port);
+		if (err)
+			return err;
+	} else {
+		c->t.laddr = (laddr_t)laddr;
+		c->t.lport = 0;
+	}
+	c->addr_bound = laddr != LADDR_ANY;
+	return 0;
+}
+
+/* ---- listen ---- */
+
+int la_listen(struct la_engine *h, la_sock s, int backlog)
+{
+	struct engine *e = engine_of(h);
+	struct conn *c = sock_find(e, s);
+	struct bind_req req;
+	int err;
+
+	if (!c)
+		return -EBADF;
+	if (c->attach != UNATTACHED || (c->state != CLOSED && c->state != LISTEN))
+		return -EINVAL;
+	if (c->state == CLOSED) {
+		err = c->bind == BIND_NONE ? sock_autobind(c) : 0;
+		if (err)
+			return err;
+		req = request(c, c->t.laddr, c->t.lport);
+		err = binds_check_listen(e->binds, &req, c->bind);
+		if (err)
+			return err;
+		conn_go(c, F5_01_PASSIVE_OPEN);
+		listener_in(c);
+		c->ev_seen = 0;
+	}
+	/* A negative one is the largest, as unsigned; Linux bounds it at each call. */
+	c->backlog = (unsigned)backlog > e->k.somaxconn ? (int32_t)e->k.somaxconn : backlog;
+	return 0;
+}
+
+/* ---- connect ---- */
+
+struct way { /* the four-tuple that a connection will have */
+	struct tuple t;
+	uint64_t hash;
+	bool took_over;
+	struct tw_rec rec; /* from this TIME_WAIT */
+};
+
+/* May the connection have this four-tuple? -EADDRNOTAVAIL. chosen: ports_choose() has given the port; reused: a record's. */
+static int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool reused)
+{
+	uint64_t hash = tuple_hash(e->tuple_key, &w->t);
+	int err;
+	tw_id id;
+
+	w->hash = hash;
+	if (conn_find(e, &w->t, hash))
+		return -EADDRNOTAVAIL;
+	/* A reused one's port is the connection's already: nothing must give it back. */
+	id = reused ? twstore_find(e->tw[v6], &w->t, hash) : tw_find(e, v6, &w->t, hash);
+	if (id == TW_NONE)
+		return 0;
+	err = tw_take_over(e, v6, id, fixed, &w->rec);
+	w->took_over = err == 0;
+	return err;
+}
+
+/* Ports of TIME_WAITs that are old enough by now may come to help; the hand that finds them wakes nobody up. */
+static int take_port(struct conn *c, struct way *w, bool *ret_reused)
+{
+	struct engine *e = c->eng;
+	struct port_range range = range_of(c);
+	const struct port_bits *bound = binds_bound(e->binds, c->is_v6);
+	int err;
+
+	if (range.low > range.high)
+		return -EADDRNOTAVAIL;
+	do
+		err = ports_choose(e->ports, w->t.laddr, &w->t.raddr, w->t.rport, &range, bound, &e->rng, &w->t.lport,
+				   ret_reused);
+	while (err == -EADDRNOTAVAIL && tw_mature(e, MATURE_AT_ONCE));
+	if (err == -EADDRNOTAVAIL)
+		e->n.la_ports_exhausted++;
+	else if (err)
+		e->n.la_port_map_none++;
+	return err;
+}
+
+/* An accepted connection, or its record, may have the four-tuple of a port that ports.h calls free. Then another port. */
+static int choose_way(struct conn *c, struct way *w)
+{
+	struct engine *e = c->eng;
+	uint16_t no[COLLISIONS_MAX];
+	bool no_reused[COLLISIONS_MAX];
+	unsigned n = 0;
+	int err;
+
+	for (;;) {
+		bool reused = false;
+
+		err = take_port(c, w, &reused);
+		if (err)
+			break;
+		err = way_clear(e, c->is_v6, w, false, reused);
+		if (!err)
+			break;
+		no[n] = w->t.lport;
+		no_reused[n++] = reused;
+		if (n == COLLISIONS_MAX)
+			break;
+	}
+	while (n--) { /* held until now, so that each try was another port */
+		struct tuple t = w->t;
+
+		t.lport = no[n];
+		if (no_reused[n])
+			ports_mature(e->ports, &t);
+		else
+			ports_release(e->ports, &t, false);
+	}
+	return err;
+}
+
+/* Where to, and from which address. */
+static int route(const struct conn *c, const struct la_endpoint *to, struct tuple *t)
+{
+	struct engine *e = c->eng;
+	struct addr a = addr_from_v6(to->addr);
+	int laddr;
+
+	if (addr_is_any(&a)) { /* Linux: this host */
+		static const uint8_t v6_loopback[16] = {[15] = 1};
+
+		a = c->is_v6 ? addr_from_v6(v6_loopback) : addr_v4(127, 0, 0, 1);
+	}
+	if (!c->is_v6 && !addr_is_v4(&a))
+		return -EAFNOSUPPORT;
+	if ((c->is_v6 && addr_is_v4(&a)) || !addr_is_unicast(&a))
+		return -ENETUNREACH;
+	laddr = c->t.laddr;
+	if (!c->addr_bound) {
+		laddr = addrs_find(e->addrs, &a); /* one of ours: from itself */
+		if (laddr < 0)
+			laddr = addrs_first(e->addrs, c->is_v6, addr_is_loopback(&a));
+		if (laddr < 0)
+			return -ENETUNREACH;
+	}
+	*t = (struct tuple){.raddr = a, .laddr = (laddr_t)laddr, .rport = to->port};
+	return 0;
+}
+
+void sock_adv_mss(struct conn *c)
+{
+	const struct engine *e = c->eng;
+	uint32_t header = TCP_HEADER_LEN + (c->is_v6 ? IPV6_HEADER_LEN : IPV4_HEADER_LEN), mss = e->cfg.mtu - header;
+
+	c->adv_mss = (uint16_t)(c->opt.maxseg && c->opt.maxseg < mss ? c->opt.maxseg : mss);
+}
+
+static void begin(struct conn *c, const struct way *w)
+{
+	struct engine *e = c->eng;
+	struct secret secret = secret_of(e, w->hash);
+
+	c->t = w->t;
+	c->hash = w->hash;
+	conn_hash_in(c);
+	/* "An initial send sequence number (ISS) is selected." */
+	c->iss = w->took_over ? seq_add(w->rec.snd_nxt, ISS_STEP) : secret.iss;
+	c->snd_una = c->iss;
+	c->snd_nxt = seq_add(c->iss, 1);
+	c->snd_end = c->snd_nxt;
+	c->rtx_nxt = c->snd_nxt;
+	c->rtx_end = c->snd_nxt;
+	c->recover = c->iss;
+	c->ts_offset = secret.ts_offset;
+	c->syn_tsval = ts_clock_ms(e) + c->ts_offset;
+	c->ts_ok = e->k.timestamps != 0; /* offered; conn_learn_syn() sees whether the peer does it too */
+	c->wscale_ok = true;
+	c->so_error = 0;
+	c->soft_error = 0;
+	c->ev_seen = 0;
+	c->attach = ATTACHING;
+	rtt_init(c);
+	if (c->state == LISTEN) {
+		listener_out(c);
+		conn_go(c, F5_06_LISTEN_SEND);
+	} else {
+		conn_go(c, F5_03_ACTIVE_OPEN);
+	}
+	c->syn_due = true;
+	out_schedule(c);
+}
+
+static int open_active(struct conn *c, const struct la_endpoint *to)
+{
+	struct engine *e = c->eng;
+	bool fixed = c->bind != BIND_NONE;
+	struct way w;
+	int err;
+
+	w.took_over = false;
+	err = route(c, to, &w.t);
+	if (err)
+		return err;
+	if (!tw_has_room(e, c->is_v6))
+		return -ENOBUFS;
+	if (fixed) {
+		w.t.lport = c->t.lport;
+		err = way_clear(e, c->is_v6, &w, true, false);
+	} else {
+		err = choose_way(c, &w);
+	}
+	if (err)
+		return err;
+	if (!fixed) {
+		c->port_chosen = true;
+		binds_chosen(e->binds, w.t.lport, c->is_v6, conn_bind_flags(c), 1);
+	}
+	begin(c, &w);
+	return -EINPROGRESS;
+}
+
+/* A connect() that was under way: how does it stand? */
+static int opening(struct conn *c)
+{
+	int err;
+
+	if (c->state == SYN_SENT || c->state == SYN_RECEIVED)
+		return -EALREADY;
+	if (c->state != CLOSED) {
+		c->attach = ATTACHED;
+		return 0;
+	}
+	err = c->so_error ? c->so_error : ECONNABORTED;
+	c->so_error = 0;
+	sock_forget(c);
+	return -err;
+}
+
+int la_connect(struct la_engine *h, la_sock s, const struct la_endpoint *to)
+{
+	struct conn *c = sock_find(engine_of(h), s);
+
+	if (!c)
+		return -EBADF;
+	if (!to)
+		return -EFAULT;
+	switch (c->attach) {
+	case UNATTACHED:
+		break;
+	case ATTACHING:
+		return opening(c);
+	case ATTACHED:
+		return -EISCONN;
+	}
+	if (c->state == LISTEN && c->eng->k.policy != POLICY_RFC9293)
+		return -EISCONN;
+	return open_active(c, to);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/out_seg.h"
+
+static unsigned how(const struct engine *e) { return e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0; }
+
+static uint16_t window_field(struct conn *c)
+{
+	uint16_t field = (uint16_t)(out_rcv_wnd(c) >> c->rcv_wscale);
+	bool was_open = seq_diff(c->rcv_adv, c->last_ack_sent) >> c->rcv_wscale > 0;
+
+	c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, (uint32_t)field << c->rcv_wscale));
+	if (was_open != (field > 0)) {
+		c->eng->n.to_zero_window += was_open;
+		c->eng->n.from_zero_window += !was_open;
+	}
+	return field;
+}
+
+static void address(const struct conn *c, struct seg *s)
+{
+	s->src = *addrs_get(c->eng->addrs, c->t.laddr);
+	s->dst = c->t.raddr;
+	s->sport = c->t.lport;
+	s->dport = c->t.rport;
+	s->urg = 0;
+	s->tos = c->opt.tos;
+	s->ttl = c->opt.ttl;
+	s->text = NULL;
+	s->opts.has_mss = s->opts.has_wscale = s->opts.sack_permitted = false;
+	s->opts.n_sack = 0;
+	s->opts.tsval = ts_clock_ms(c->eng) + c->ts_offset;
+	s->opts.tsecr = c->ts_recent;
+}
+
+static void copy_text(const struct conn *c, seq_t from, uint8_t *to, uint32_t len)
+{
+	uint32_t size = c->eng->cfg.send_buffer, at = (from.v - c->iss.v - 1) & (size - 1);
+	uint32_t first = len < size - at ? len : size - at;
+
+	memcpy(to, c->snd_buf + at, first);
+	if (first < len)
+		memcpy(to + first, c->snd_buf, len - first);
+}
+
+size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
+{
+	struct seg s;
+
+	address(c, &s);
+	s.seq = o.seq;
+	s.ack = c->rcv_nxt;
+	s.flags = o.flags | F_ACK;
+	s.wnd = window_field(c);
+	s.len = o.len;
+	s.opts.has_ts = c->ts_ok;
+	if (o.len) {
+		copy_text(c, o.seq, buf + packet_header_len(&s), o.len);
+		c->bytes_sent += o.len;
+		c->last_sent_at = c->eng->now;
+	}
+	c->last_ack_sent = c->rcv_nxt;
+	c->ack_due = false;
+	c->ack_pending = 0;
+	timer_stop(c, TIMER_DELACK);
+	c->segs_out++;
+	return packet_write(buf, cap, &s, how(c->eng));
+}
+
+size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
+{
+	bool answers = c->state != SYN_SENT;
+	struct seg s;
+
+	address(c, &s);
+	s.seq = c->iss;
+	s.ack = answers ? c->rcv_nxt : seq(0);
+	s.flags = answers ? F_SYN | F_ACK : F_SYN;
+	s.wnd = conn_syn_wnd(c);
+	s.len = 0;
+	s.opts.has_mss = true;
+	s.opts.mss = c->adv_mss;
+	s.opts.has_wscale = !answers || c->wscale_ok; /* RFC 7323 2.2, 3.2: a SYN offers, a SYN+ACK agrees */
+	s.opts.wscale = c->rcv_wscale;
+	s.opts.has_ts = answers ? c->ts_ok : c->eng->k.timestamps != 0;
+	if (answers)
+		c->last_ack_sent = c->rcv_nxt;
+	else
+		s.opts.tsecr = 0;
+	c->ack_due = false;
+	c->segs_out++;
+	return packet_write(buf, cap, &s, how(c->eng));
+}
+
+size_t out_seg_reply(struct engine *e, const struct reply *r, uint8_t *buf, size_t cap)
+{
+	e->n.out_segs++;
+	e->n.out_rsts += (r->seg.flags & F_RST) != 0;
+	return packet_write(buf, cap, &r->seg, how(e));
+}

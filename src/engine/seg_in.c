@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seg_in.c - a packet comes: for whom is it? A connection, a record of the TIME_WAIT store, a listener, nobody; in this
+ * order. RFC 9293 3.10.7, with 3.10.7.1 (nobody) and 3.5.2 (how a reset is formed) here; 3.9.2.2 and RFC 5927 for ICMP.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+
+/* ---- replies that belong to no connection ---- */
+
+void reply_seg(struct engine *e, const struct tuple *t, const struct seg *what)
+{
+	uint32_t at = e->reply_first + e->reply_n;
+	struct reply *r;
+
+	if (e->reply_n == e->cfg.max_replies) {
+		e->n.la_replies_dropped++;
+		return;
+	}
+	r = &e->replies[at >= e->cfg.max_replies ? at - e->cfg.max_replies : at];
+	e->reply_n++;
+	r->t = *t;
+	r->seg = *what;
+	r->seg.src = *addrs_get(e->addrs, t->laddr);
+	r->seg.dst = t->raddr;
+	r->seg.sport = t->lport;
+	r->seg.dport = t->rport;
+	r->seg.len = 0;
+	r->seg.text = NULL;
+}
+
+/* 3.5.2: "If the incoming segment has an ACK field, the reset takes its sequence number from [it]". MUST-never for a RST. */
+void reply_rst(struct engine *e, const struct seg *s, const struct tuple *t)
+{
+	if (s->flags & F_RST)
+		return;
+	if (s->flags & F_ACK)
+		reply_seg(e, t, &(struct seg){.flags = F_RST, .seq = s->ack});
+	else
+		reply_seg(e, t, &(struct seg){.flags = F_RST | F_ACK, .ack = seq_add(s->seq, seg_span(s))});
+}
+
+void reply_ack(const struct conn *c)
+{
+	struct engine *e = c->eng;
+	uint32_t wnd = out_rcv_wnd(c) >> c->rcv_wscale;
+	struct seg ack = {.flags = F_ACK, .seq = c->snd_nxt, .ack = c->rcv_nxt};
+
+	ack.wnd = (uint16_t)(wnd > UINT16_MAX ? UINT16_MAX : wnd);
+	ack.opts.has_ts = c->ts_ok;
+	ack.opts.tsval = ts_clock_ms(e) + c->ts_offset;
+	ack.opts.tsecr = c->ts_recent;
+	reply_seg(e, &c->t, &ack);
+}
+
+/* ---- 3.10.7.1: no connection ---- */
+
+void seg_arrives_closed(struct engine *e, const struct seg *s, const struct tuple *t) { reply_rst(e, s, t); }
+
+/* ---- demultiplexing ---- */
+
+static void conn_seg_in(struct conn *c, struct seg *s)
+{
+	struct engine *e = c->eng;
+
+	c->segs_in++;
+	c->last_ack_at = e->now;
+	if (c->state == SYN_SENT) {
+		seg_arrives_syn_sent(c, s);
+		return;
+	}
+	if (c->fin_sent) /* it may be about to become a record */
+		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
+	seg_arrives_other(c, s);
+}
+
+static void tcp_in(struct engine *e, struct seg *s)
+{
+	int laddr = addrs_find(e->addrs, &s->dst);
+	struct tuple t = {.raddr = s->src, .lport = s->dport, .rport = s->sport};
+	bool v6 = !addr_is_v4(&s->src);
+	struct conn *c;
+	uint64_t hash;
+	tw_id id;
+
+	if (laddr < 0 || !addr_is_unicast(&s->src)) { /* MUST-57, MUST-63: nothing but unicast */
+		e->n.la_in_bad_ip++;
+		return;
+	}
+	e->n.in_segs++;
+	t.laddr = (laddr_t)laddr;
+	hash = tuple_hash(e->tuple_key, &t);
+	if (s->flags & F_SYN)
+		twstore_prefetch(tw_of(e, v6), hash);
+
+	c = conn_find(e, &t, hash);
+	if (c) {
+		conn_seg_in(c, s);
+		return;
+	}
+	id = tw_find(e, v6, &t, hash);
+	if (id != TW_NONE) {
+		tw_seg(e, id, s, &t, hash);
+		return;
+	}
+	c = listener_find(e, &t, hash);
+	if (c)
+		seg_arrives_listen(c, s, &t, hash, NULL);
+	else
+		seg_arrives_closed(e, s, &t);
+}
+
+/* ---- ICMP ---- */
+
+struct icmp_meaning {
+	int err; /* 0: not for us */
+	bool hard; /* RFC 9293 3.9.2.2: SHLD-26 */
+};
+
+/* What Linux makes of destination unreachable (icmp_err_convert, icmpv6_err_convert), by code. */
+static const struct icmp_meaning unreachable_v4[] = {
+	{ENETUNREACH, false},
+	{EHOSTUNREACH, false},
+	{ENOPROTOOPT, true},
+	{ECONNREFUSED, true},
+	{0, false} /* fragmentation needed: path MTU, not an error */,
+	{EOPNOTSUPP, false},
+	{ENETUNREACH, true},
+	{EHOSTDOWN, true},
+	{ENONET, true},
+	{ENETUNREACH, true},
+	{EHOSTUNREACH, true},
+	{ENETUNREACH, false},
+	{EHOSTUNREACH, false},
+	{EHOSTUNREACH, true},
+	{EHOSTUNREACH, true},
+	{EHOSTUNREACH, true},
+};
+static const struct icmp_meaning unreachable_v6[] = {
+	{ENETUNREACH, false}, {EACCES, true}, {EHOSTUNREACH, false}, {EHOSTUNREACH, false},
+	{ECONNREFUSED, true}, {EACCES, true}, {EACCES, true},
+};
+
+enum { ICMP4_UNREACHABLE = 3, ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12 };
+enum { ICMP6_UNREACHABLE = 1, ICMP6_TIME_EXCEEDED = 3, ICMP6_PARAMETER = 4 };
+
+static struct icmp_meaning icmp_meaning(const struct icmp_error *i)
+{
+	bool v4 = addr_is_v4(&i->src);
+
+	if (v4 && i->type == ICMP4_UNREACHABLE && i->code < ARRAY_LEN(unreachable_v4))
+		return unreachable_v4[i->code];
+	if (!v4 && i->type == ICMP6_UNREACHABLE && i->code < ARRAY_LEN(unreachable_v6))
+		return unreachable_v6[i->code];
+	if (i->type == (v4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED))
+		return (struct icmp_meaning){EHOSTUNREACH, false};
+	if (i->type == (v4 ? ICMP4_PARAMETER : ICMP6_PARAMETER))
+		return (struct icmp_meaning){EPROTO, false};
+	return (struct icmp_meaning){
+		0, false}; /* source quench must be ignored (MUST-55), packet too big is for path MTU */
+}
+
+/*
+ * RFC 9293 3.9.2.2: a soft error must not end a connection (MUST-56); it is what a later timeout reports. Linux ends
+ * one that is being opened at any of them, so that connect() need not wait. An established one is never ended: anybody
+ * could (RFC 5927).
+ */
+static void icmp_for_conn(struct conn *c, struct icmp_meaning m)
+{
+	bool ends = m.hard || c->eng->k.policy != POLICY_RFC9293;
+
+	if (c->state == SYN_SENT && ends) {
+		conn_end(c, ICMP_SYN_SENT, m.err);
+	} else if (c->state == SYN_RECEIVED && ends) {
+		if (c->listener)
+			c->eng->n.listen_drops++;
+		conn_end(c, ICMP_SYN_RECEIVED, m.err);
+	} else {
+		c->soft_error = m.err;
+	}
+}
+
+static void icmp_in(struct engine *e, const struct icmp_error *i)
+{
+	int laddr = addrs_find(e->addrs, &i->src);
+	struct tuple t = {.raddr = i->dst, .lport = i->sport, .rport = i->dport};
+	struct icmp_meaning m = icmp_meaning(i);
+	struct conn *c = NULL;
+
+	if (laddr >= 0) {
+		t.laddr = (laddr_t)laddr;
+		c = conn_find(e, &t, tuple_hash(e->tuple_key, &t));
+	}
+	/* RFC 5927 4.1: about something in flight. A TIME_WAIT has nothing in flight. */
+	if (!c || seq_lt(i->seq, c->snd_una) || !seq_lt(i->seq, c->snd_nxt)) {
+		e->n.la_icmp_ignored++;
+		return;
+	}
+	e->n.la_icmp_errors++;
+	if (m.err)
+		icmp_for_conn(c, m);
+}
+
+/* ---- the packet ---- */
+
+static bool says_icmp(const uint8_t *packet, size_t len) /* of a packet whose checksum is wrong */
+{
+	enum { V4_PROTOCOL_AT = 9, V6_NEXT_AT = 6, ICMP = 1, ICMP6 = 58 };
+
+	if (len < IPV4_HEADER_LEN)
+		return false;
+	return packet[0] >> 4 == 4 ? packet[V4_PROTOCOL_AT] == ICMP : packet[V6_NEXT_AT] == ICMP6;
+}
+
+static void bad_segment(struct engine *e, bool checksum)
+{
+	e->n.in_segs++;
+	e->n.in_errs++;
+	e->n.in_csum_errors += checksum;
+}
+
+void seg_in(struct engine *e, const uint8_t *packet, size_t len)
+{
+	struct packet p;
+
+	switch (packet_parse(&p, packet, len, e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0)) {
+	case WIRE_TCP:
+		tcp_in(e, &p.seg);
+		return;
+	case WIRE_ICMP_ERROR:
+		icmp_in(e, &p.icmp);
+		return;
+	case WIRE_OTHER:
+		e->n.la_in_other++;
+		return;
+	case WIRE_FRAGMENT:
+		e->n.la_fragments++;
+		return;
+	case WIRE_BAD_IP:
+		e->n.la_in_bad_ip++;
+		return;
+	case WIRE_BAD_TCP:
+		bad_segment(e, false);
+		return;
+	case WIRE_BAD_CSUM:
+		if (says_icmp(packet, len))
+			e->n.la_in_other++;
+		else
+			bad_segment(e, true);
+		return;
+	case N_WIRE_VERDICTS:
+		break;
+	}
+	must_not_reach("a verdict of packet_parse() that is none");
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* When received text is acknowledged: RFC 9293 3.8.6.3, RFC 5681 4.2. */
+#include "tests/unit/engine/flow.h"
+
+enum { MSS = PEER_MSS };
+
+TEST(one_segment__after_the_delay)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	text_in(&r, 0, 100);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 39 * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 2 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 101);
+	EXPECT_COUNT(&r, delayed_acks, 1);
+	rig_pass(&r, 1000 * MS);
+	EXPECT_SILENCE(&r);
+}
+
+TEST(second_full_segment__at_once)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	for (uint32_t i = 0; i < 4; i += 2) {
+		text_in(&r, i * MSS, MSS);
+		EXPECT_SILENCE(&r);
+		text_in(&r, (i + 1) * MSS, MSS);
+		EXPECT_ACK(&r, ISS + 1, IRS + 1 + (i + 2) * MSS); /* SHLD-19 */
+	}
+	EXPECT_COUNT(&r, delayed_acks, 0);
+}
+
+TEST(out_of_order__at_once_each)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	for (uint32_t i = 3; i > 0; i--) {
+		text_in(&r, i * 100, 100);
+		EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	}
+	text_in(&r, 0, 50); /* fills part of the gap */
+	EXPECT_ACK(&r, ISS + 1, IRS + 51);
+	text_in(&r, 50, 50);
+	EXPECT_ACK(&r, ISS + 1, IRS + 401);
+	EXPECT_COUNT(&r, ofo_queue, 3);
+}
+
+TEST(answer_in_time__carries_the_acknowledgment)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	text_in(&r, 0, 100);
+	rig_pass(&r, 10 * MS);
+	put(&r, 7);
+	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 101, 7);
+	rig_pass(&r, 100 * MS);
+	EXPECT_SILENCE(&r);
+	EXPECT_COUNT(&r, delayed_acks, 0);
+}
+
+TEST(fin__at_once)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	IN(&r, .flags = F_FIN | F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 5);
+	EXPECT_ACK(&r, ISS + 1, IRS + 7);
+	EXPECT_STATE(&r, CLOSE_WAIT);
+}
+
+TEST(fin_out_of_order__acknowledged_when_the_rest_is_here)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	IN(&r, .flags = F_FIN | F_ACK, .seq = seq(IRS + 101), .ack = seq(ISS + 1));
+	EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	EXPECT_STATE(&r, ESTABLISHED);
+	text_in(&r, 0, 100);
+	EXPECT_ACK(&r, ISS + 1, IRS + 102);
+	EXPECT_STATE(&r, CLOSE_WAIT);
+}
+
+TEST(quickack__at_once_each)
+{
+	RIG_AT(r, ESTABLISHED);
+	int on = 1;
+
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_QUICKACK, &on, sizeof(on)), 0);
+	text_in(&r, 0, 1);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+}
+
+TEST(knob__says_how_long)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.delayed_ack_ms = 300");
+
+	text_in(&r, 0, 1);
+	rig_pass(&r, 299 * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 2 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+}
+
+RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(out_of_order__at_once_each),
+    T(answer_in_time__carries_the_acknowledgment), T(fin__at_once),
+    T(fin_out_of_order__acknowledged_when_the_rest_is_here), T(quickack__at_once_each), T(knob__says_how_long))
