@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/churn.h"
+#include "cli/cmds.h"
+#include "cli/complain.h"
+
+enum { ROWS_MAX = 16, BATCHES = 21, BATCH = 10000, TIME_WAIT_MAX = 60000000 };
+enum { PORT_SAMPLES = 2000, PORT_BATCH = 8, RANGE = 65535 - 1024 + 1 };
+
+struct bench_cfg {
+	bool json, ipv6;
+	const char *time_wait;
+};
+
+static const struct bench_cfg defaults = {.time_wait = "0,1000,100000,1000000,10000000"};
+
+static const struct opt opts[] = {
+	{.name = "json", .letter = 'j', OPT_IS_FLAG(struct bench_cfg, json), .help = "print one JSON document"},
+	{.name = "time-wait",
+	 OPT_IS_STRING(struct bench_cfg, time_wait),
+	 .metavar = "N,N,...",
+	 .help = "churn: how many TIME_WAITs to hold meanwhile; 40 octets each"},
+	{.name = "ipv6", .letter = '6', OPT_IS_FLAG(struct bench_cfg, ipv6), .help = "over IPv6"},
+	{.type = OPT_END},
+};
+
+struct row {
+	uint32_t time_wait;
+	double connections_per_s, bytes_per_entry;
+};
+
+/* CPU time of this process: what other processes take away on a busy machine does not count. */
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double wall_seconds(void) /* no system call: for a microsecond or less */
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+/* Fills the store to its steady state, then times batches in which each connection makes one record and one expires. */
+static int measure_churn(const struct bench_cfg *cfg, uint32_t time_wait, struct row *ret, struct why *w)
+{
+	struct churn_cfg cc = {.time_wait = time_wait, .ipv6 = cfg->ipv6};
+	double rates[BATCHES];
+	struct la_usage use;
+	struct churn c;
+	int err = churn_init(&c, &cc, w);
+
+	if (err)
+		return err;
+	err = churn_many(&c, (uint64_t)time_wait + BATCH);
+	for (size_t i = 0; i < BATCHES && !err; i++) {
+		double start = cpu_seconds();
+
+		err = churn_many(&c, BATCH);
+		rates[i] = BATCH / (cpu_seconds() - start);
+	}
+	la_usage(c.e, &use);
+	if (err)
+		why_errno(w, -err, "connection %llu", (unsigned long long)c.done);
+	else if (use.time_wait4 + use.time_wait6 + 1 + time_wait / 1000 < time_wait) /* time is counted in ms */
+		err = why_errno(w, EPROTO, "only %u records are held", use.time_wait4 + use.time_wait6);
+	else
+		*ret = (struct row){.time_wait = time_wait,
+				    .connections_per_s = median(rates, BATCHES),
+				    .bytes_per_entry = time_wait ? (double)(c.mem_size - c.bare_size) / time_wait : 0};
+	churn_done(&c);
+	return err;
+}
+
+static int parse_list(const char *text, uint32_t *list, size_t *ret_n)
+{
+	*ret_n = 0;
+	for (const char *p = text; *p; p++) {
+		char *end;
+		unsigned long v = strtoul(p, &end, 10);
+
+		if (end == p || (*end && *end != ',') || v > TIME_WAIT_MAX || *ret_n == ROWS_MAX)
+			return -EINVAL;
+		list[(*ret_n)++] = (uint32_t)v;
+		p = end;
+		if (!*p)
+			break;
+	}
+	return *ret_n ? 0 : -EINVAL;
+}
+
+static void print_churn(FILE *out, const struct row *rows, size_t n)
+{
+	fprintf(out, "%12s  %14s  %12s  %12s\n", "TIME_WAIT", "connections/s", "of the first", "octets each");
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%12s  %14s  %12s  ", num(rows[i].time_wait).s, num((uint64_t)rows[i].connections_per_s).s,
+			percent_text(rows[i].connections_per_s, rows[0].connections_per_s).s);
+		if (rows[i].time_wait)
+			fprintf(out, "%12.1f\n", rows[i].bytes_per_entry);
+		else
+			fprintf(out, "%12s\n", "-");
+	}
+}
+
+static int run_churn(const struct bench_cfg *cfg, FILE *out)
+{
+	uint32_t list[ROWS_MAX];
+	struct row rows[ROWS_MAX];
+	struct why w = {""};
+	struct json j;
+	size_t n;
+
+	if (parse_list(cfg->time_wait, list, &n))
+		return complain_usage("--time-wait takes up to %d numbers of at most %d, as in 0,1000,100000", ROWS_MAX,
+				      TIME_WAIT_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (measure_churn(cfg, list[i], &rows[i], &w))
+			return complain(EXIT_INTERNAL, "%u TIME_WAITs: %s", list[i], w.text);
+	if (!cfg->json) {
+		print_churn(out, rows, n);
+		return EXIT_FINE;
+	}
+	json_begin(&j, out, true);
+	json_object(&j);
+	json_kv_int(&j, "schema", 1);
+	json_key(&j, "rows");
+	json_array(&j);
+	for (size_t i = 0; i < n; i++) {
+		json_object(&j);
+		json_kv_uint(&j, "time_wait", rows[i].time_wait);
+		json_kv_real(&j, "connections_per_s", rows[i].connections_per_s);
+		json_kv_real(&j, "bytes_per_entry", rows[i].bytes_per_entry);
+		json_object_end(&j);
+	}
+	json_array_end(&j);
+	json_object_end(&j);
+	json_end(&j);
+	return EXIT_FINE;
+}
+
+/* Median ns of one la_connect() while `held` ports of one destination are in TIME_WAIT. */
+static int measure_connect(struct churn *c, uint32_t held, double *ret_ns)
+{
+	static double samples[PORT_SAMPLES];
+	uint32_t room = RANGE - held;
+	size_t batch = room == 0 || room > PORT_BATCH ? PORT_BATCH : room;
+	struct la_endpoint to = churn_destination(c);
+	la_sock s[PORT_BATCH];
+
+	for (size_t i = 0; i < PORT_SAMPLES; i++) {
+		int wanted = room ? -EINPROGRESS : -EADDRNOTAVAIL, said = wanted;
+		double start;
+
+		for (size_t j = 0; j < batch; j++)
+			s[j] = churn_socket(c);
+		start = wall_seconds();
+		for (size_t j = 0; j < batch && said == wanted; j++)
+			said = la_connect(c->e, s[j], &to);
+		samples[i] = (wall_seconds() - start) / (double)batch * 1e9;
+		for (size_t j = 0; j < batch; j++)
+			la_close(c->e, s[j]);
+		if (said != wanted)
+			return said ? said : -EPROTO;
+	}
+	*ret_ns = median(samples, PORT_SAMPLES);
+	return 0;
+}
+
+static const double port_uses[] = {0, 50, 90, 99, 99.9, 100};
+
+static void print_ports(FILE *out, bool as_json, const double *ns)
+{
+	struct json j;
+
+	if (!as_json) {
+		fprintf(out, "%8s  %10s\n", "in use", "connect()");
+		for (size_t i = 0; i < ARRAY_LEN(port_uses); i++)
+			fprintf(out, "%6g %%  %7.0f ns%s\n", port_uses[i], ns[i],
+				port_uses[i] < 100 ? "" : "  EADDRNOTAVAIL");
+		return;
+	}
+	json_begin(&j, out, true);
+	json_object(&j);
+	json_kv_int(&j, "schema", 1);
+	json_key(&j, "rows");
+	json_array(&j);
+	for (size_t i = 0; i < ARRAY_LEN(port_uses); i++) {
+		json_object(&j);
+		json_kv_real(&j, "in_use_percent", port_uses[i]);
+		json_kv_real(&j, "connect_ns", ns[i]);
+		json_object_end(&j);
+	}
+	json_array_end(&j);
+	json_object_end(&j);
+	json_end(&j);
+}
+
+static int run_ports(const struct bench_cfg *cfg, FILE *out)
+{
+	struct churn_cfg cc = {.time_wait = RANGE, .ipv6 = cfg->ipv6, .one_destination = true};
+	double ns[ARRAY_LEN(port_uses)];
+	struct why w = {""};
+	struct churn c;
+	uint32_t held = 0;
+	int err = churn_init(&c, &cc, &w);
+
+	if (err)
+		return complain(EXIT_INTERNAL, "%s", w.text);
+	for (size_t i = 0; i < ARRAY_LEN(port_uses) && !err; i++) {
+		for (; held < (uint32_t)(RANGE * port_uses[i] / 100) && !err; held++)
+			err = churn_one(&c);
+		if (!err)
+			err = measure_connect(&c, held, &ns[i]);
+	}
+	churn_done(&c);
+	if (err)
+		return complain(EXIT_INTERNAL, "with %u ports in use: %s", held, strerror(-err));
+	print_ports(out, cfg->json, ns);
+	return EXIT_FINE;
+}
+
+static int run(const void *cfg, int argc, char *const *argv, FILE *out)
+{
+	if (argc == 1 && strcmp(argv[0], "churn") == 0)
+		return run_churn(cfg, out);
+	if (argc == 1 && strcmp(argv[0], "ports") == 0)
+		return run_ports(cfg, out);
+	return complain_usage("say what to measure: lastack bench churn, or lastack bench ports");
+}
+
+const struct cmd cmd_bench = {
+	.name = "bench",
+	.args = "churn|ports",
+	.summary = "Measure the engine: connections a second whatever is in TIME_WAIT, and what choosing a port costs",
+	.description =
+		"churn: one engine talks to itself over IP packets in memory, on one core: connect, one octet, its echo, the "
+		"client closes first, the server closes. Checksums, timestamps, PAWS, RFC 5961 and real initial sequence "
+		"numbers are on. While it runs as many TIME_WAITs are held as asked: each connection leaves one and one "
+		"expires, in virtual time. Medians of 21 batches.\n\n"
+		"ports: what one la_connect() costs while part of the 64,512 ports of one destination is in TIME_WAIT; at "
+		"100 % it fails with EADDRNOTAVAIL.",
+	.examples = "lastack bench churn --time-wait 0,1000000\n"
+		    "    what a million TIME_WAITs cost\n"
+		    "lastack bench ports\n"
+		    "    what choosing a port costs as ports run out\n",
+	.opts = opts,
+	.defaults = &defaults,
+	.cfg_size = sizeof(struct bench_cfg),
+	.args_max = 1,
+	.run = run,
+};
