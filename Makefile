@@ -2,7 +2,7 @@
 # The two commands of the README, and the few others. The build itself is Meson's: see meson.build.
 BUILD := build
 
-.PHONY: all demo check bench soak fuzz setup install clean
+.PHONY: all demo check bench soak fuzz mutants setup install clean
 all: setup
 	@tools/build.sh $(BUILD)
 
@@ -19,10 +19,16 @@ check:
 bench: all
 	@tools/bench.py $(BUILD)
 
-# Longer than a check may take: every experiment five times over, and ten minutes for each fuzzer.
+# Longer than a check may take: every experiment five times over, 200,000 seeds, the model check with wider bounds, ten minutes for each fuzzer.
 soak: all
+	@$(BUILD)/lastack sim --seed 1000000 --runs 200000
+	@$(BUILD)/tests/sim/model_check --soak
 	@for i in 1 2 3 4 5; do $(BUILD)/lastack lab run all || exit 1; done
 	@tools/fuzz.sh 600
+
+# Breaks the engine on purpose, some thirty times, and prints which test noticed.
+mutants: setup
+	@tools/mutants.py
 
 fuzz: setup
 	@tools/fuzz.sh 60
