@@ -5,7 +5,8 @@
 #include "engine/lastack.h"
 
 struct churn_cfg {
-	uint32_t time_wait; /* records to hold; 0: none are kept */
+	uint32_t
+		time_wait; /* records to hold; 0: each lasts a millisecond, and time goes on by one after each connection */
 	bool ipv6;
 	bool one_destination; /* every connection goes to the same address and port (bench ports) */
 };

@@ -59,6 +59,7 @@ struct engine {
 	nsec_t cookies_at; /* when the last cookie was sent: an ACK later than two periods after it cannot be one */
 
 	uint32_t n_sockets, n_listeners, n_live, n_embryonic, n_orphans;
+	uint32_t n_unchosen[2]; /* records, IPv4 and IPv6, with a port that connect() did not choose: ports.h does not know them */
 };
 
 /* What the application holds is a struct la_engine; nobody ever defines it. */

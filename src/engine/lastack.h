@@ -49,7 +49,7 @@ struct la_config {
 	uint32_t max_time_wait6; /* and for IPv6 [16384] */
 	uint32_t max_addresses; /* own addresses, at most 65534 [16] */
 	uint32_t max_destinations; /* (source, destination, port) triples with connections from here at one time [1024] */
-	uint32_t max_port_maps; /* of those, how many may use more than a few ports at one time; 8 KiB each [64] */
+	uint32_t max_port_maps; /* of those, how many may use more than a few ports at one time; 16 KiB each [64] */
 	uint32_t max_bound; /* different (address, port) pairs bound by bind() at one time [1024] */
 	uint32_t max_peers; /* hosts remembered for tcp_tw_recycle (engine.policy linux-2.6) [1024] */
 	uint32_t max_replies; /* packets that belong to no connection waiting for la_output() [256] */

@@ -146,6 +146,7 @@ int la_listen(struct la_engine *h, la_sock s, int backlog)
 struct way { /* the four-tuple that a connection will have */
 	struct tuple t;
 	uint64_t hash;
+	struct secret secret;
 	bool took_over;
 	struct tw_rec rec; /* from this TIME_WAIT */
 };
@@ -157,9 +158,13 @@ static int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool 
 	int err;
 	tw_id id;
 
+	twstore_prefetch(e->tw[v6], hash);
 	w->hash = hash;
+	w->secret = secret_of(e, hash); /* needed anyway; what was prefetched comes meanwhile */
 	if (conn_find(e, &w->t, hash))
 		return -EADDRNOTAVAIL;
+	if (!fixed && !reused && e->n_unchosen[v6] == 0) /* every record has its port in ports.h, and this was free */
+		return 0;
 	/* A reused one's port is the connection's already: nothing must give it back. */
 	id = reused ? twstore_find(e->tw[v6], &w->t, hash) : tw_find(e, v6, &w->t, hash);
 	if (id == TW_NONE)
@@ -264,20 +269,19 @@ void sock_adv_mss(struct conn *c)
 static void begin(struct conn *c, const struct way *w)
 {
 	struct engine *e = c->eng;
-	struct secret secret = secret_of(e, w->hash);
 
 	c->t = w->t;
 	c->hash = w->hash;
 	conn_hash_in(c);
 	/* "An initial send sequence number (ISS) is selected." */
-	c->iss = w->took_over ? seq_add(w->rec.snd_nxt, ISS_STEP) : secret.iss;
+	c->iss = w->took_over ? seq_add(w->rec.snd_nxt, ISS_STEP) : w->secret.iss;
 	c->snd_una = c->iss;
 	c->snd_nxt = seq_add(c->iss, 1);
 	c->snd_end = c->snd_nxt;
 	c->rtx_nxt = c->snd_nxt;
 	c->rtx_end = c->snd_nxt;
 	c->recover = c->iss;
-	c->ts_offset = secret.ts_offset;
+	c->ts_offset = w->secret.ts_offset;
 	c->syn_tsval = ts_clock_ms(e) + c->ts_offset;
 	c->ts_ok = e->k.timestamps != 0; /* offered; conn_learn_syn() sees whether the peer does it too */
 	c->wscale_ok = true;

@@ -190,8 +190,10 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 	struct engine *e = c->eng;
 	bool idle = seq_eq(c->snd_una, c->snd_nxt);
 
-	if (o.flags & F_FIN)
+	if (o.flags & F_FIN) {
 		c->fin_sent = true;
+		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
+	}
 	if (idle && c->last_sent_at && e->now - c->last_sent_at > rtt_rto_us(c) * UINT64_C(1000))
 		cc_of(c)->idle(&c->cc);
 	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);

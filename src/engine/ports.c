@@ -18,7 +18,7 @@ struct dest {
 	uint32_t next; /* with the same hash, or in the free list */
 	uint32_t map; /* NONE: the list */
 	uint16_t held; /* ports in use or mature */
-	uint16_t mature; /* bit i: list[i] is mature */
+	uint16_t mature; /* bit i: list[i] is mature; with a map: how many are */
 	uint16_t list[LIST_MAX];
 };
 _Static_assert(sizeof(struct dest) == 64, "a destination is a cache line");
@@ -186,15 +186,16 @@ struct ports *ports_init(void *mem, uint32_t max_destinations, uint32_t max_maps
 
 /* ---- a destination's map ---- */
 
-static void map_note(struct map *m, uint16_t port)
+/* A bit of this word has changed. What need not be touched is not: a map is large, and seldom in the cache. */
+static void map_note(const struct dest *d, struct map *m, uint16_t port)
 {
 	unsigned w = port / 64;
-	uint64_t bit = UINT64_C(1) << w % 64;
+	uint64_t bit = UINT64_C(1) << w % 64, held = m->used.word[w] | (d->mature ? m->mature.word[w] : 0);
 
-	if (m->used.word[w] | m->mature.word[w])
-		m->some[w / 64] |= bit;
-	else
+	if (held == 0)
 		m->some[w / 64] &= ~bit;
+	else if ((held & (held - 1)) == 0) /* perhaps the first one */
+		m->some[w / 64] |= bit;
 }
 
 static void map_use(const struct ports *p, struct map *m, uint16_t port)
@@ -204,6 +205,13 @@ static void map_use(const struct ports *p, struct map *m, uint16_t port)
 	port_bits_set(&m->used, port);
 	if (p->shards > 1 && (m->used.word[w] | p->foreign.word[w]) == UINT64_MAX)
 		m->used.full[w / 64] |= UINT64_C(1) << w % 64;
+}
+
+static void map_give_back(const struct ports *p, struct map *m, uint16_t port)
+{
+	port_bits_clear(&m->used, port);
+	if (p->shards > 1)
+		m->used.full[port / 64 / 64] &= ~(UINT64_C(1) << port / 64 % 64);
 }
 
 static struct map *map_new(struct ports *p, uint32_t *ret)
@@ -236,18 +244,22 @@ static bool list_to_map(struct ports *p, struct dest *d)
 			port_bits_set(&m->mature, d->list[i]);
 		else
 			map_use(p, m, d->list[i]);
-		map_note(m, d->list[i]);
+		map_note(d, m, d->list[i]);
 	}
+	d->mature = (uint16_t)__builtin_popcount(d->mature);
 	return true;
 }
 
-static void word_to_list(struct dest *d, struct map *m, unsigned w)
+static void word_to_list(const struct ports *p, struct dest *d, struct map *m, unsigned w)
 {
 	for (uint64_t left = m->used.word[w] | m->mature.word[w]; left; left &= left - 1) {
 		uint16_t port = (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(left));
 		bool mature = port_bits_has(&m->mature, port);
 
-		port_bits_clear(mature ? &m->mature : &m->used, port);
+		if (mature)
+			port_bits_clear(&m->mature, port);
+		else
+			map_give_back(p, m, port);
 		d->mature = (uint16_t)(d->mature | mature << d->held);
 		d->list[d->held++] = port;
 	}
@@ -261,7 +273,7 @@ static void map_to_list(struct ports *p, struct dest *d)
 	d->held = d->mature = 0;
 	for (unsigned group = 0; group < ARRAY_LEN(m->some); group++) {
 		for (; m->some[group]; m->some[group] &= m->some[group] - 1)
-			word_to_list(d, m, group * 64 + (unsigned)__builtin_ctzll(m->some[group]));
+			word_to_list(p, d, m, group * 64 + (unsigned)__builtin_ctzll(m->some[group]));
 	}
 	must(d->held == held);
 	m->next = p->free_map;
@@ -394,13 +406,15 @@ static bool dest_take(struct ports *p, struct dest *d, uint16_t port, bool *ret_
 			return false;
 	}
 	m = map_at(p, d->map);
-	*ret_reused = port_bits_has(&m->mature, port);
-	if (*ret_reused)
+	*ret_reused = d->mature && port_bits_has(&m->mature, port);
+	if (*ret_reused) {
 		port_bits_clear(&m->mature, port);
-	else
+		d->mature--;
+	} else {
 		d->held++;
+	}
 	map_use(p, m, port);
-	map_note(m, port);
+	map_note(d, m, port);
 	return true;
 }
 
@@ -447,8 +461,13 @@ void ports_release(struct ports *p, const struct tuple *t, bool mature)
 	} else {
 		struct map *m = map_at(p, d->map);
 
-		port_bits_clear(mature ? &m->mature : &m->used, t->lport);
-		map_note(m, t->lport);
+		if (mature) {
+			port_bits_clear(&m->mature, t->lport);
+			d->mature--;
+		} else {
+			map_give_back(p, m, t->lport);
+		}
+		map_note(d, m, t->lport);
 		if (--d->held < LIST_AGAIN)
 			map_to_list(p, d);
 	}
@@ -470,8 +489,9 @@ void ports_mature(struct ports *p, const struct tuple *t)
 	} else {
 		struct map *m = map_at(p, d->map);
 
-		port_bits_clear(&m->used, t->lport);
+		map_give_back(p, m, t->lport);
 		port_bits_set(&m->mature, t->lport);
+		d->mature++;
 	}
 }
 

@@ -20,8 +20,7 @@
 /* A set of ports. */
 struct port_bits {
 	uint64_t word[1024];
-	uint64_t full[16]; /* bit w % 64 of full[w / 64]: word[w] has no bit left */
-	uint32_t n;
+	uint64_t full[16]; /* bit w % 64 of full[w / 64]: word[w] has no bit left; touched only when that changes */
 };
 
 static inline bool port_bits_has(const struct port_bits *b, uint16_t port)
@@ -35,8 +34,8 @@ static inline void port_bits_set(struct port_bits *b, uint16_t port)
 
 	must(!port_bits_has(b, port));
 	b->word[w] |= UINT64_C(1) << port % 64;
-	b->full[w / 64] |= (uint64_t)(b->word[w] == UINT64_MAX) << w % 64;
-	b->n++;
+	if (b->word[w] == UINT64_MAX)
+		b->full[w / 64] |= UINT64_C(1) << w % 64;
 }
 
 static inline void port_bits_clear(struct port_bits *b, uint16_t port)
@@ -45,8 +44,8 @@ static inline void port_bits_clear(struct port_bits *b, uint16_t port)
 
 	must(port_bits_has(b, port));
 	b->word[w] &= ~(UINT64_C(1) << port % 64);
-	b->full[w / 64] &= ~(UINT64_C(1) << w % 64);
-	b->n--;
+	if ((b->word[w] | UINT64_C(1) << port % 64) == UINT64_MAX)
+		b->full[w / 64] &= ~(UINT64_C(1) << w % 64);
 }
 
 extern const struct port_bits port_bits_none;

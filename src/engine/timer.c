@@ -107,8 +107,7 @@ static bool is_fin_wait_2_orphan(const struct conn *c) { return c->state == FIN_
 
 void timer_keepalive_start(struct conn *c)
 {
-	if (is_fin_wait_2_orphan(c)) /* TIMER_KEEP has other work */
-		return;
+	must(!is_fin_wait_2_orphan(c)); /* TIMER_KEEP has other work, and nobody is there to ask */
 	c->keep_sent = 0;
 	if (c->opt.keepalive && c->state >= ESTABLISHED && c->state < TIME_WAIT)
 		timer_set(c, TIMER_KEEP, c->eng->now + keep_idle_ns(c));

@@ -65,6 +65,7 @@ static void leave_store(struct engine *e, bool v6, tw_id id, const struct tw_rec
 	record_go(e, rec, edge);
 	drop_bind(e, v6, rec);
 	twstore_remove(tw_of(e, v6), id);
+	e->n_unchosen[v6] -= !rec->chosen;
 }
 
 static void remove_record(struct engine *e, bool v6, tw_id id, const struct tw_rec *rec, enum edge_id edge)
@@ -225,7 +226,10 @@ static bool insert(struct conn *c, const struct tw_rec *rec, uint32_t len_ms)
 {
 	struct engine *e = c->eng;
 
-	return make_room(e, c->is_v6) && twstore_insert(tw_of(e, c->is_v6), rec, c->hash, e->now, len_ms) != TW_NONE;
+	if (!make_room(e, c->is_v6) || twstore_insert(tw_of(e, c->is_v6), rec, c->hash, e->now, len_ms) == TW_NONE)
+		return false;
+	e->n_unchosen[c->is_v6] += !rec->chosen;
+	return true;
 }
 
 void tw_enter(struct conn *c, enum tw_kind kind, uint32_t len_ms)

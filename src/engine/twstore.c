@@ -294,6 +294,13 @@ static unsigned count_room(const struct room *r) /* a bit an octet: a product su
 	return (unsigned)(((r->bits[0] >> 7) + (r->bits[1] >> 7)) * UINT64_C(0x0101010101010101) >> 56);
 }
 
+static uint32_t emptier_of(const struct twstore *s, uint32_t b1, uint32_t b2) /* an empty slot there, or TW_NONE */
+{
+	struct room r1 = room_in(s, b1), r2 = room_in(s, b2);
+
+	return count_room(&r1) >= count_room(&r2) ? first_room(&r1, b1) : first_room(&r2, b2);
+}
+
 static uint32_t empty_in(const struct twstore *s, uint32_t bucket) /* an empty slot, or TW_NONE */
 {
 	struct room r = room_in(s, bucket);
@@ -450,6 +457,15 @@ void twstore_prefetch(const struct twstore *s, uint64_t hash)
 	__builtin_prefetch(tag_of(s, other_bucket(s, b, tag_for(hash)) * WAYS));
 }
 
+void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
+{
+	uint32_t b = bucket_for(s, hash), n = emptier_of(s, b, other_bucket(s, b, tag_for(hash)));
+	const char *r = (const char *)slot_of(s, n == TW_NONE ? 0 : n);
+
+	__builtin_prefetch(r, 1);
+	__builtin_prefetch(r + s->stride - 1, 1);
+}
+
 tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash)
 {
 	uint8_t tag = tag_for(hash);
@@ -515,7 +531,6 @@ tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash,
 {
 	uint8_t tag = tag_for(hash);
 	uint32_t b1 = bucket_for(s, hash), b2 = other_bucket(s, b1, tag), n;
-	struct room r1, r2;
 	struct slot *r;
 
 	must(len_ms <= TW_LEN_MAX_MS);
@@ -524,9 +539,7 @@ tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash,
 		return TW_NONE;
 	if (s->stash_n)
 		drain_stash(s);
-	r1 = room_in(s, b1);
-	r2 = room_in(s, b2);
-	n = count_room(&r1) >= count_room(&r2) ? first_room(&r1, b1) : first_room(&r2, b2);
+	n = emptier_of(s, b1, b2);
 	if (n == TW_NONE)
 		n = make_room(s, b1, b2);
 	if (n == TW_NONE)

@@ -55,6 +55,8 @@ uint32_t twstore_capacity(const struct twstore *s);
 
 /* Brings what find() and insert() will read nearer; useful as soon as the hash is known. */
 void twstore_prefetch(const struct twstore *s, uint64_t hash);
+void twstore_prefetch_insert(const struct twstore *s,
+			     uint64_t hash); /* what insert() will write; reads what the other brings */
 /*
  * TW_NONE: no record. A record past its deadline that nobody has removed yet is found like any other: its port and
  * bucket are still to be given back. The caller asks twstore_is_due() and removes it before it goes on.

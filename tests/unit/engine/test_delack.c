@@ -32,6 +32,20 @@ TEST(second_full_segment__at_once)
 	EXPECT_COUNT(&r, delayed_acks, 0);
 }
 
+TEST(text__is_told_once_it_is_in_order)
+{
+	RIG_AT(r, ESTABLISHED);
+	struct la_event ev;
+
+	while (la_event(r.h, &ev))
+		;
+	text_in(&r, 100, 100);
+	assert_false(la_event(r.h, &ev));
+	text_in(&r, 0, 100);
+	assert_true(la_event(r.h, &ev));
+	assert_true(ev.events & LA_IN);
+}
+
 TEST(out_of_order__at_once_each)
 {
 	RIG_AT(r, ESTABLISHED);
@@ -102,6 +116,6 @@ TEST(knob__says_how_long)
 	EXPECT_ACK(&r, ISS + 1, IRS + 2);
 }
 
-RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(out_of_order__at_once_each),
-    T(answer_in_time__carries_the_acknowledgment), T(fin__at_once),
+RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is_told_once_it_is_in_order),
+    T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment), T(fin__at_once),
     T(fin_out_of_order__acknowledged_when_the_rest_is_here), T(quickack__at_once_each), T(knob__says_how_long))

@@ -152,6 +152,19 @@ TEST(octets_in_flight__retransmission_finds_out)
 	assert_true(r.e->n.timeouts > 5);
 }
 
+TEST(text_before_the_probe_is_taken__makes_it_needless)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	keep(&r, 2, 1, 3);
+	r.now += 2 * NSEC_PER_S;
+	la_advance(r.h, r.now);
+	put(&r, 1);
+	expect_text(&r, 0, 1);
+	EXPECT_SILENCE(&r);
+	EXPECT_COUNT(&r, keepalive, 0);
+}
+
 TEST(knobs__are_what_a_socket_without_numbers_takes)
 {
 	RIG_WITH(
@@ -199,5 +212,5 @@ RUN(T(off__at_first), T(established__dead_peer__three_probes_and_reset),
     T(close_wait__dead_peer__three_probes_and_reset), T(fin_wait_2__held__dead_peer__three_probes_and_reset),
     T(live_peer__answers_for_ever), T(one_answer__begins_anew), T(interval_longer_than_idle__answered__goes_on),
     T(traffic__puts_the_probe_off), T(octets_in_flight__retransmission_finds_out),
-    T(knobs__are_what_a_socket_without_numbers_takes), T(user_timeout__in_place_of_the_count),
-    T(switched_off__no_probe))
+    T(text_before_the_probe_is_taken__makes_it_needless), T(knobs__are_what_a_socket_without_numbers_takes),
+    T(user_timeout__in_place_of_the_count), T(switched_off__no_probe))

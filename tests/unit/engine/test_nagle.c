@@ -82,6 +82,21 @@ TEST(more__waits_for_more_and_at_most_for_the_override)
 	EXPECT_COUNT(&r, timeouts, 0);
 }
 
+TEST(more__and_then_less__the_timeout_counts_from_the_sending)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	assert_int_equal(la_send(r.h, r.s, "head", 4, LA_MORE), 4);
+	rig_pass(&r, 150 * MS);
+	put(&r, 4);
+	expect_text(&r, 0, 8);
+	rig_pass(&r, 190 * MS); /* the override would have come after 51 */
+	EXPECT_SILENCE(&r);
+	EXPECT_COUNT(&r, timeouts, 0);
+	rig_pass(&r, 12 * MS);
+	expect_text(&r, 0, 8);
+}
+
 TEST(more__full_segments_go)
 {
 	RIG_AT(r, ESTABLISHED);
@@ -146,6 +161,6 @@ TEST(window_that_stays_small__is_used_after_a_while)
 
 RUN(T(idle__small_text_goes_at_once), T(octets_in_flight__small_text_waits_and_collects),
     T(octets_in_flight__a_full_segment_goes), T(nodelay__every_write_goes), T(fin__does_not_wait),
-    T(more__waits_for_more_and_at_most_for_the_override), T(more__full_segments_go),
-    T(window_opened_by_little__waits_for_half_of_it), T(window_that_never_was_large__half_of_it_is_enough),
-    T(window_that_stays_small__is_used_after_a_while))
+    T(more__waits_for_more_and_at_most_for_the_override), T(more__and_then_less__the_timeout_counts_from_the_sending),
+    T(more__full_segments_go), T(window_opened_by_little__waits_for_half_of_it),
+    T(window_that_never_was_large__half_of_it_is_enough), T(window_that_stays_small__is_used_after_a_while))

@@ -51,6 +51,18 @@ TEST(congestion_avoidance__a_segment_a_window)
 	assert_int_equal(cc.cwnd, 6000);
 }
 
+TEST(congestion_avoidance__what_is_left_over_counts_for_the_next_window)
+{
+	struct cc cc = with(4000, 4000);
+
+	for (int i = 0; i < 3; i++)
+		reno->acked(&cc, 1500, 0);
+	assert_int_equal(cc.cwnd, 5000);
+	for (int i = 0; i < 3; i++)
+		reno->acked(&cc, 1500, 0); /* and the 500 from before */
+	assert_int_equal(cc.cwnd, 6000);
+}
+
 TEST(recovery__halves_inflates_and_deflates)
 {
 	struct cc cc = with(10000, 50000);
@@ -115,6 +127,6 @@ TEST(growth__ends_before_it_wraps)
 }
 
 RUN(T(start__initial_window_of_rfc_6928), T(slow_start__grows_by_what_was_acknowledged_at_most_a_segment),
-    T(congestion_avoidance__a_segment_a_window), T(recovery__halves_inflates_and_deflates),
-    T(small_flight__ssthresh_is_two_segments), T(timeout__one_segment), T(idle__back_to_the_initial_window_never_up),
-    T(growth__ends_before_it_wraps))
+    T(congestion_avoidance__a_segment_a_window), T(congestion_avoidance__what_is_left_over_counts_for_the_next_window),
+    T(recovery__halves_inflates_and_deflates), T(small_flight__ssthresh_is_two_segments), T(timeout__one_segment),
+    T(idle__back_to_the_initial_window_never_up), T(growth__ends_before_it_wraps))

@@ -67,6 +67,7 @@ TEST(text__in_segments_of_mss__the_last_one_pushed)
 	put(&r, 2 * PEER_MSS + 5);
 	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1, PEER_MSS);
 	assert_false(has_psh(&r));
+	assert_false(r.out.seg.opts.has_mss); /* MUST-65 */
 	EXPECT_SEG(&r, F_ACK, ISS + 1 + PEER_MSS, IRS + 1, PEER_MSS);
 	assert_false(has_psh(&r));
 	EXPECT_SILENCE(&r); /* Nagle: what remains waits */
@@ -147,6 +148,7 @@ TEST(ack__rides_on_text)
 	put(&r, 1);
 	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 3001, 1);
 	assert_int_equal(rig_conn(&r)->last_ack_sent.v, IRS + 3001);
+	assert_int_equal(rig_conn(&r)->ack_pending, 0);
 	assert_int_equal(rig_conn(&r)->timer_at[TIMER_DELACK], NSEC_NEVER);
 	EXPECT_SILENCE(&r);
 }
@@ -259,6 +261,35 @@ TEST(right_edge__never_moves_left)
 	assert_true(nxt > IRS + 40000);
 }
 
+/* With a scale of 1 an odd window cannot be said: what is announced may be an octet less, what is kept is not. */
+TEST(right_edge__that_the_field_cannot_say__is_kept)
+{
+	RIG_WITH(r, .cfg.receive_buffer = 65536);
+	seq_t edge = seq(IRS + 1);
+	uint32_t at = 0;
+
+	rig_listen(&r, 1);
+	IN(&r, .flags = F_SYN, .seq = seq(IRS), .opts.has_wscale = true, .opts.wscale = 7);
+	assert_true(rig_out(&r));
+	r.shift = r.out.seg.seq.v - ISS;
+	ack(&r, 0);
+	rig_conn(&r)->quickack = true;
+	while (at < 65536) {
+		struct conn *c = rig_conn(&r);
+		uint32_t room = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt), len = room < 777 ? room : 777;
+
+		assert_true(seq_le(edge, c->rcv_adv));
+		edge = c->rcv_adv;
+		if (len == 0)
+			break;
+		text_in(&r, at, len);
+		at += len;
+		rig_drain(&r);
+	}
+	assert_in_range(at, 65535, 65536);
+	assert_true(seq_eq(rig_conn(&r)->rcv_nxt, seq(IRS + 1 + at)));
+}
+
 TEST(syn__repeated__counted_as_linux_does)
 {
 	RIG_AT_WITH(r, SYN_SENT, .active = true);
@@ -320,6 +351,6 @@ RUN(T(syn__offers_mss_scale_and_timestamps), T(syn__large_buffer__offers_the_sca
     T(fin__window_full_of_text__waits_for_its_octet), T(ack__rides_on_text), T(many_segments_in__one_ack_out),
     T(replies_first__then_connections_in_turn), T(reset__goes_out_with_snd_nxt_and_counts),
     T(reset__no_room_for_it__counts_that), T(zero_window__to_and_from__counted), T(right_edge__never_moves_left),
-    T(syn__repeated__counted_as_linux_does), T(syn_ack__repeated__counted_as_linux_does),
-    T(syn_ack_of_a_simultaneous_open__is_no_repetition), T(tos_and_ttl__are_the_sockets),
-    T(buffer_too_small__nothing_is_lost))
+    T(right_edge__that_the_field_cannot_say__is_kept), T(syn__repeated__counted_as_linux_does),
+    T(syn_ack__repeated__counted_as_linux_does), T(syn_ack_of_a_simultaneous_open__is_no_repetition),
+    T(tos_and_ttl__are_the_sockets), T(buffer_too_small__nothing_is_lost))

@@ -162,6 +162,18 @@ TEST(orphan__ends_though_answered)
 	assert_int_equal(r.e->n_orphans, 0);
 }
 
+TEST(orphan__tcp_orphan_retries__answered__ends_at_the_greatest_timeout)
+{
+	CLOSED_WINDOW(r, .knobs = "net.ipv4.tcp_orphan_retries = 5");
+
+	assert_int_equal(la_close(r.h, r.s), 0);
+	r.s = 0;
+	live_answered(&r, 1023 * RTO * MS + 120 * NSEC_PER_S - MS);
+	EXPECT_STATE(&r, FIN_WAIT_1);
+	live_answered(&r, 2 * MS);
+	EXPECT_STATE(&r, CLOSED);
+}
+
 TEST(orphan__tcp_orphan_retries__ends_after_as_many)
 {
 	CLOSED_WINDOW(r, .knobs = "net.ipv4.tcp_orphan_retries = 2");
@@ -195,4 +207,5 @@ RUN(T(closed_window__probed_after_a_timeout_and_ever_more_rarely),
     T(window_opens__text_goes_and_the_timeout_is_as_before), T(window_update_lost__the_answer_to_a_probe_tells),
     T(answered_probes__never_end_it), T(unanswered_probes__end_it_after_tcp_retries2),
     T(an_answer__begins_the_count_anew), T(user_timeout__ends_it_even_if_answered), T(orphan__ends_though_answered),
+    T(orphan__tcp_orphan_retries__answered__ends_at_the_greatest_timeout),
     T(orphan__tcp_orphan_retries__ends_after_as_many), T(fin_behind_a_closed_window__is_probed_for_too))

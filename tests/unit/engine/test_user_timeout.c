@@ -139,6 +139,16 @@ TEST(established__user_timeout__ends_it_in_time)
 	assert_int_equal(error_of(&r), ETIMEDOUT);
 }
 
+TEST(established__user_timeout_shorter_than_a_timeout__one_repetition)
+{
+	RIG_AT(r, ESTABLISHED);
+	unsigned ms = 100;
+
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_USER_TIMEOUT, &ms, sizeof(ms)), 0);
+	put(&r, 1);
+	assert_int_equal(expect_end(&r, ESTABLISHED, 201 + 100), 1 + 1);
+}
+
 TEST(established__user_timeout_longer_than_tcp_retries2__outlasts_it)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .active = false, .knobs = "net.ipv4.tcp_retries2 = 3");
@@ -225,7 +235,8 @@ RUN(T(syn_sent__six_and_four_linear_ones), T(syn_sent__no_linear_ones__doubles_f
     T(syn_sent__user_timeout__from_the_first_repetition), T(syn_sent__soft_error__is_what_the_timeout_reports),
     T(syn_received__five_and_then_silently_gone), T(syn_received__crowded_queue__fewer_tries),
     T(established__tcp_retries2__a_quarter_of_an_hour), T(established__tcp_retries2_3),
-    T(established__user_timeout__ends_it_in_time), T(established__user_timeout_longer_than_tcp_retries2__outlasts_it),
+    T(established__user_timeout__ends_it_in_time), T(established__user_timeout_shorter_than_a_timeout__one_repetition),
+    T(established__user_timeout_longer_than_tcp_retries2__outlasts_it),
     T(acknowledgment_of_new_octets__begins_the_count_anew), T(fin_wait_1__orphan__eight_times),
     T(last_ack__orphan__eight_times), T(closing__orphan__eight_times), T(fin_wait_1__tcp_orphan_retries_1),
     T(fin_wait_1__held__tcp_retries2_counts), T(window_taken_back__ends_only_in_silence))
