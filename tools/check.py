@@ -15,6 +15,7 @@ from pathlib import Path
 os.chdir(Path(__file__).resolve().parent.parent)
 BUILD, ASAN = 'build', 'build-asan'
 FUZZ_SECONDS = 20
+SEEDS, SEEDS_SANITIZED = 2000, 200
 total = {'passed': 0, 'failed': 0, 'skipped': 0}
 started = time.monotonic()
 
@@ -103,6 +104,11 @@ def lab():
     count('experiments on this kernel', passed, failed or int(status not in (0, 77)), skipped)
 
 
+def simulation(build, seeds, env=None):
+    """Each seed is a run of virtual hosts on a bad network; all of them count as one test."""
+    one(f'simulation, {seeds} seeds ({build})', f'{build}/lastack', 'sim', '--seed', '1', '--runs', str(seeds), env=env)
+
+
 def clang_tidy():
     sources = [s for s in tracked('.c') if s.startswith('src/') or s.startswith('tests/unit/')]
     if not shutil.which('clang-tidy') or not Path(ASAN, 'compile_commands.json').exists():
@@ -129,6 +135,7 @@ def sanitized():
     count('build with clang and sanitizers', passed=1)
     env = {'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1', 'ASAN_OPTIONS': 'detect_stack_use_after_return=1:allocator_may_return_null=1'}
     meson_tests('tests under sanitizers', ASAN, '--timeout-multiplier', '4', env=env)
+    simulation(ASAN, SEEDS_SANITIZED, env)
     one(f'fuzzers, {FUZZ_SECONDS} s each', 'tools/fuzz.sh', str(FUZZ_SECONDS), ASAN)
 
 
@@ -149,6 +156,7 @@ def main():
     count('build with gcc', passed=1)
     one('pure libraries call nothing of the system', 'tools/tidy.py', '--nm', BUILD)
     meson_tests('tests', BUILD)
+    simulation(BUILD, SEEDS)
     lab()
     sanitized()
     clang_tidy()

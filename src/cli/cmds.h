@@ -3,4 +3,4 @@
 #pragma once
 #include "cli/opt.h"
 
-extern const struct cmd cmd_status, cmd_doctor, cmd_explain, cmd_knobs, cmd_capabilities, cmd_lab, cmd_bench;
+extern const struct cmd cmd_status, cmd_doctor, cmd_explain, cmd_knobs, cmd_capabilities, cmd_lab, cmd_bench, cmd_sim;

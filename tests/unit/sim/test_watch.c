@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* Every checker is told a history that breaks its rule, and one that does not. A checker that cannot fail checks nothing. */
+#include <stdlib.h>
+
+#include "sim/audit.h"
+#include "sim/net.h"
+#include "tests/unit/t.h"
+
+static struct verdict v;
+static struct watch *w;
+static struct la_endpoint a, b; /* at hosts 0 and 1 */
+
+static void fresh(void)
+{
+	if (!w)
+		w = calloc(1, sizeof(*w));
+	v = (struct verdict){0};
+	watch_init(w, &v);
+	for (unsigned h = 0; h < 2; h++)
+		w->rules[h] = (struct watch_rules){
+			.tw_len = 60 * NSEC_PER_S, .reuse_delay = NSEC_PER_S, .port_low = 1000, .port_high = 1001};
+	a = net_address(0, false, 1000);
+	b = net_address(1, false, 80);
+}
+
+static void edge_at(unsigned host, unsigned id, nsec_t at)
+{
+	const struct edge *e = &edges[id];
+	struct la_trace t = {
+		.at = at, .edge = e->name, .from = state_name(e->from), .to = state_name(e->to), .cite = e->cite};
+
+	t.local = host ? b : a;
+	t.remote = host ? a : b;
+	t.in_store = e->from == TIME_WAIT || e->to == TIME_WAIT;
+	watch_edge(w, host, &t);
+}
+
+static void edge(unsigned host, unsigned id) { edge_at(host, id, 0); }
+
+static struct seg seg_of(unsigned from, uint8_t flags, uint32_t number, uint32_t ack)
+{
+	const struct la_endpoint *src = from ? &b : &a, *dst = from ? &a : &b;
+	struct seg s = {
+		.src = addr_from_v6(src->addr), .dst = addr_from_v6(dst->addr), .sport = src->port, .dport = dst->port};
+
+	s.flags = flags;
+	s.seq = seq(number);
+	s.ack = seq(ack);
+	s.wnd = 1000;
+	return s;
+}
+
+static void sends(unsigned from, uint8_t flags, uint32_t number, uint32_t ack)
+{
+	struct seg s = seg_of(from, flags, number, ack);
+
+	watch_out(w, from, &s);
+}
+
+static struct seg arriving;
+
+static void begins(unsigned from, enum input_kind kind, uint8_t flags, uint32_t number, uint32_t ack)
+{
+	arriving = seg_of(from, flags, number, ack);
+	watch_in_begin(w, 1 - from, 0, kind, &arriving);
+}
+
+/* Host 0 calls host 1, both are established. ISS 100 and 500. */
+static void open_both(void)
+{
+	fresh();
+	edge(0, F5_03_ACTIVE_OPEN);
+	sends(0, F_SYN, 100, 0);
+	begins(0, IN_TCP, F_SYN, 100, 0);
+	edge(1, F5_05_LISTEN_SYN);
+	watch_in_end(w);
+	sends(1, F_SYN | F_ACK, 500, 101);
+	begins(1, IN_TCP, F_SYN | F_ACK, 500, 101);
+	edge(0, F5_10_SYN_ACK);
+	watch_in_end(w);
+	sends(0, F_ACK, 101, 501);
+	begins(0, IN_TCP, F_ACK, 101, 501);
+	edge(1, F5_09_SYN_ACKED);
+	watch_in_end(w);
+	assert_false(v.failed);
+}
+
+/* Then host 0 closes, host 1 after it: TIME_WAIT at host 0. */
+static void close_both(void)
+{
+	edge(0, F5_12_ESTAB_CLOSE);
+	sends(0, F_FIN | F_ACK, 101, 501);
+	begins(0, IN_TCP, F_FIN | F_ACK, 101, 501);
+	edge(1, F5_13_ESTAB_FIN);
+	watch_in_end(w);
+	edge(1, F5_16_CLOSE_WAIT_CLOSE);
+	sends(1, F_FIN | F_ACK, 501, 102);
+	begins(1, IN_TCP, F_FIN | F_ACK, 501, 102);
+	edge(0, F5_14_FIN_ACKED);
+	edge(0, F5_17_FIN_WAIT_2_FIN);
+	watch_in_end(w);
+	sends(0, F_ACK, 102, 502);
+	begins(0, IN_TCP, F_ACK, 102, 502);
+	edge(1, F5_19_LAST_ACK_ACKED);
+	watch_in_end(w);
+}
+
+static void says(enum checker_id id)
+{
+	if (!v.failed || v.checker != id)
+		fail_msg("wanted %s, got %s: %s", checkers[id].name, v.failed ? checkers[v.checker].name : "nothing",
+			 v.why.text);
+}
+
+TEST(a_whole_life__breaks_no_rule)
+{
+	open_both();
+	close_both();
+	assert_false(v.failed);
+	assert_false(watch_was_protected(w, 0));
+	assert_true(watch_was_protected(w, 1));
+	edge_at(0, F5_20_2MSL, 60 * NSEC_PER_S);
+	watch_rest(w);
+	assert_false(v.failed);
+	assert_true(watch_was_protected(w, 1));
+}
+
+TEST(an_edge_from_another_state__is_a_broken_chain)
+{
+	open_both();
+	edge(0, F5_16_CLOSE_WAIT_CLOSE);
+	says(CHECK_CHAIN);
+	fresh();
+	edge(0, F5_20_2MSL);
+	says(CHECK_CHAIN);
+}
+
+TEST(a_second_connection_of_a_four_tuple__is_seen)
+{
+	open_both();
+	edge(0, F5_03_ACTIVE_OPEN);
+	says(CHECK_FOUR_TUPLE);
+	open_both();
+	close_both();
+	edge(0, F5_03_ACTIVE_OPEN); /* beside a TIME_WAIT */
+	says(CHECK_FOUR_TUPLE);
+}
+
+TEST(a_connection_beside_its_time_wait__is_seen)
+{
+	open_both();
+	close_both();
+	begins(1, IN_TCP, F_SYN, 9000, 0);
+	edge(0, F5_05_LISTEN_SYN);
+	watch_in_end(w); /* TW_REOPEN never came */
+	says(CHECK_FOUR_TUPLE);
+}
+
+TEST(time_wait_without_a_fin_sent__is_seen)
+{
+	open_both();
+	edge(0, F5_12_ESTAB_CLOSE);
+	begins(1, IN_TCP, F_FIN | F_ACK, 501, 101);
+	edge(0, F5_15_SIMULTANEOUS_CLOSE);
+	edge(0, F5_18_CLOSING_ACKED);
+	says(CHECK_TW_SIDE);
+}
+
+TEST(time_wait_on_the_second_side__is_seen)
+{
+	open_both();
+	close_both();
+	w->shadow[1].live = CLOSING; /* no chain of edges leads there: the rule stands on its own */
+	w->shadow[1].fin_out = true;
+	begins(0, IN_TCP, F_ACK, 102, 502);
+	edge(1, F5_18_CLOSING_ACKED);
+	says(CHECK_TW_SIDE);
+}
+
+TEST(a_short_time_wait__is_seen)
+{
+	open_both();
+	close_both();
+	edge_at(0, F5_20_2MSL, 60 * NSEC_PER_S - 1);
+	says(CHECK_TW_LENGTH);
+}
+
+TEST(a_time_wait_ended_against_the_knobs__is_seen)
+{
+	static const unsigned ends[] = {RST_TIME_WAIT, TW_CONNECT, TW_RECYCLED};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		open_both();
+		close_both();
+		w->rules[0].rfc1337 = true;
+		if (ends[i] == RST_TIME_WAIT)
+			begins(1, IN_TCP, F_RST, 502, 0);
+		edge_at(0, ends[i], NSEC_PER_S / 2);
+		says(CHECK_TW_END);
+	}
+	open_both();
+	close_both();
+	w->rules[0].tw_reuse = 1;
+	edge_at(0, TW_CONNECT, NSEC_PER_S);
+	assert_false(v.failed);
+}
+
+TEST(a_reset_nobody_sent__is_seen)
+{
+	open_both();
+	edge(1, RST_ESTABLISHED);
+	says(CHECK_CAUSE);
+	open_both();
+	begins(0, IN_FORGED, F_RST, 101, 0);
+	edge(1, RST_ESTABLISHED);
+	says(CHECK_CAUSE);
+	open_both();
+	begins(0, IN_DAMAGED, F_RST, 101, 0);
+	edge(1, RST_ESTABLISHED);
+	says(CHECK_CAUSE);
+	open_both();
+	begins(0, IN_TCP, F_ACK, 101, 501);
+	edge(1, RST_ESTABLISHED);
+	says(CHECK_CAUSE);
+	open_both();
+	begins(0, IN_TCP, F_RST, 101, 0);
+	edge(1, RST_ESTABLISHED);
+	assert_false(v.failed);
+}
+
+TEST(numbers_out_of_bounds__are_seen)
+{
+	open_both();
+	sends(0, F_ACK, 99, 501); /* before the ISS */
+	says(CHECK_SEQUENCE);
+	open_both();
+	sends(0, F_FIN | F_ACK, 1102, 501); /* the window reaches to 1101, and one octet more may go */
+	says(CHECK_SEQUENCE);
+	open_both();
+	sends(0, F_FIN | F_ACK, 1101, 501);
+	assert_false(v.failed);
+	fresh();
+	edge(0, F5_03_ACTIVE_OPEN);
+	sends(0, F_SYN, 100, 0);
+	sends(0, F_SYN, 101, 0);
+	says(CHECK_SEQUENCE);
+}
+
+TEST(an_iss_within_the_connection_before__is_seen)
+{
+	for (uint32_t iss = 102; iss <= 103; iss++) { /* it had sent up to 101, its FIN */
+		open_both();
+		close_both();
+		begins(1, IN_TCP, F_SYN, 9000, 0);
+		edge(0, F5_05_LISTEN_SYN);
+		edge(0, TW_REOPEN);
+		watch_in_end(w);
+		sends(0, F_SYN | F_ACK, iss, 9001);
+		assert_int_equal(v.failed, iss == 102);
+	}
+}
+
+TEST(an_ack_of_what_never_came__is_seen)
+{
+	open_both();
+	sends(0, F_ACK, 101, 502);
+	says(CHECK_ACK);
+	open_both();
+	sends(0, F_ACK, 101, 500);
+	says(CHECK_ACK);
+}
+
+TEST(a_window_taken_back__is_seen)
+{
+	struct seg s;
+
+	open_both();
+	s = seg_of(0, F_ACK, 101, 501);
+	s.wnd = 998;
+	watch_out(w, 0, &s);
+	says(CHECK_WINDOW);
+}
+
+TEST(words_from_the_dead__are_seen)
+{
+	open_both();
+	close_both();
+	sends(1, F_FIN | F_ACK, 501, 102);
+	says(CHECK_SILENCE);
+	fresh();
+	sends(0, F_SYN, 1, 0);
+	says(CHECK_SILENCE);
+	fresh();
+	sends(0, F_RST, 1, 0);
+	sends(0, F_SYN | F_ACK, 1, 2); /* a cookie */
+	assert_false(v.failed);
+}
+
+TEST(a_connection_that_stays__is_seen_at_the_end)
+{
+	open_both();
+	watch_rest(w);
+	says(CHECK_ENDED);
+	open_both();
+	close_both();
+	watch_rest(w); /* its TIME_WAIT stays */
+	says(CHECK_ENDED);
+}
+
+TEST(a_restart__ends_all_of_that_host)
+{
+	open_both();
+	watch_restart(w, 0);
+	watch_restart(w, 1);
+	watch_rest(w);
+	assert_false(v.failed);
+	assert_false(watch_was_protected(w, 1));
+}
+
+TEST(ports__are_taken_when_all_are)
+{
+	fresh();
+	edge(0, F5_03_ACTIVE_OPEN);
+	assert_false(watch_ports_taken(w, 0, &b));
+	a.port = 1001;
+	edge(0, F5_03_ACTIVE_OPEN);
+	assert_true(watch_ports_taken(w, 0, &b));
+	assert_false(watch_ports_taken(w, 1, &b));
+}
+
+/* ---- audit ---- */
+
+static void audited(const struct counts *c, const struct seen *s, const struct la_usage *u)
+{
+	v = (struct verdict){0};
+	audit_counts(&v, 0, c, s, u);
+}
+
+TEST(counters_that_do_not_add_up__are_seen)
+{
+	struct la_usage u = {0};
+	struct seen s = {0};
+	struct counts zero = {0}, c;
+
+	audited(&zero, &s, &u);
+	assert_false(v.failed);
+	/* One more of each of these is one too many. LaRepliesDropped and InErrs may be what they like. */
+#define X(name)                                                                                                        \
+	c = zero;                                                                                                      \
+	c.name = 1;                                                                                                    \
+	audited(&c, &s, &u);                                                                                           \
+	assert_int_equal(v.failed, strcmp(#name, "LaRepliesDropped") != 0 && strcmp(#name, "InErrs") != 0);
+	AUDIT_COUNTERS(X)
+#undef X
+	s.edge[F5_03_ACTIVE_OPEN] = 1;
+	audited(&zero, &s, &u);
+	assert_true(v.failed);
+}
+
+TEST(what_is_left_in_the_end__is_seen)
+{
+	struct la_usage u;
+
+	for (size_t i = 0; i < sizeof(u) / sizeof(uint32_t); i++) {
+		memset(&u, 0, sizeof(u));
+		((uint32_t *)&u)[i] = 1;
+		v = (struct verdict){0};
+		audit_rest(&v, 0, &u);
+		says(CHECK_LEAK);
+	}
+}
+
+TEST(the_first_violation__is_the_one_that_is_told)
+{
+	v = (struct verdict){.now = 7};
+	FAIL(&v, CHECK_ACK, 1, NULL, NULL, "first %d", 1);
+	FAIL(&v, CHECK_LEAK, 0, NULL, NULL, "second");
+	assert_string_equal(v.why.text, "first 1");
+	assert_int_equal(v.checker, CHECK_ACK);
+	assert_int_equal(v.at, 7);
+}
+
+RUN(T(a_whole_life__breaks_no_rule), T(an_edge_from_another_state__is_a_broken_chain),
+    T(a_second_connection_of_a_four_tuple__is_seen), T(a_connection_beside_its_time_wait__is_seen),
+    T(time_wait_without_a_fin_sent__is_seen), T(time_wait_on_the_second_side__is_seen), T(a_short_time_wait__is_seen),
+    T(a_time_wait_ended_against_the_knobs__is_seen), T(a_reset_nobody_sent__is_seen),
+    T(numbers_out_of_bounds__are_seen), T(an_iss_within_the_connection_before__is_seen),
+    T(an_ack_of_what_never_came__is_seen), T(a_window_taken_back__is_seen), T(words_from_the_dead__are_seen),
+    T(a_connection_that_stays__is_seen_at_the_end), T(a_restart__ends_all_of_that_host),
+    T(ports__are_taken_when_all_are), T(counters_that_do_not_add_up__are_seen), T(what_is_left_in_the_end__is_seen),
+    T(the_first_violation__is_the_one_that_is_told))
