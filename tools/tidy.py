@@ -62,6 +62,8 @@ def check_source(path):
             errors.append(f'{path}:{n}: trailing space')
         if re.search(r'\b(TODO|FIXME|XXX)\b', line):
             errors.append(f'{path}:{n}: unfinished: {line.strip()}')
+        if folder == 'engine' and path.name != 'conn.c' and re.search(r'->state\s*=[^=]', line):
+            errors.append(f'{path}:{n}: only conn_go() writes a connection state')
         if path.parts[0] == 'tests' and SLEEP.search(line):
             errors.append(f'{path}:{n}: a test waits for an event, it does not sleep')
 
@@ -89,6 +91,36 @@ def check_rules():
             errors.append(f'{page}: no such rule')
 
 
+def check_rfc(table):
+    """Every label of the RFC once, each with a status; every cite resolves: FILE:NAME in src/, test names in tests/."""
+    tests = ''.join(p.read_text() for p in files('tests/unit') if p.suffix in ('.c', '.h'))
+    seen = []
+    for n, line in enumerate(Path(table).read_text().splitlines(), 1):
+        cells = line.split('\t')
+        if len(cells) != 6 or not cells[3]:
+            errors.append(f'{table}:{n}: label, section, requirement, status, code, test; found {len(cells)} cells')
+            continue
+        if n == 1:
+            continue
+        seen.append(cells[0])
+        for cite in filter(None, cells[4].split(' ')):
+            name, _, what = cite.partition(':')
+            if not Path('src', name).exists() or not re.search(rf'\b{re.escape(what)}\b', Path('src', name).read_text()):
+                errors.append(f'{table}:{n}: no {cite}')
+        for test in filter(None, cells[5].split(' ')):
+            if not re.search(rf'\b{re.escape(test)}\b', tests):
+                errors.append(f'{table}:{n}: no test {test}')
+        if cells[3].startswith('done') and not (cells[4] and cells[5]):
+            errors.append(f'{table}:{n}: {cells[0]} is done, but code or test is not named')
+        adr = re.search(r'ADR (\d+)', cells[3])
+        if adr and not list(Path('docs/adr').glob(f'{int(adr[1]):04}-*.md')):
+            errors.append(f'{table}:{n}: no decision {adr[1]}')
+    counts = {'MUST': 69, 'SHLD': 31, 'MAY': 18, 'REC': 1}
+    wanted = [f'{word}-{i}' for word, top in counts.items() for i in range(1, top + 1)]
+    if sorted(seen) != sorted(wanted):
+        errors.append(f'{table}: labels missing or twice: {sorted(set(wanted) ^ set(seen)) or "twice"}')
+
+
 def check_tree():
     for path in files('src', 'tests', 'tools'):
         if path.suffix in SOURCES:
@@ -97,6 +129,7 @@ def check_tree():
         if path.suffix == '.py' and path.name != 'tidy.py' and SLEEP.search(path.read_text()):
             errors.append(f'{path}: a test waits for an event, it does not sleep')
     check_rules()
+    check_rfc('docs/rfc/9293.tsv')
     for script in ('tools/gen_docs.py',):
         if Path(script).exists():
             run = subprocess.run([sys.executable, script, '--check'], capture_output=True, text=True)
