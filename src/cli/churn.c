@@ -61,7 +61,7 @@ static int set_up(struct churn *c, struct why *w)
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		if (la_knob_set(c->e, sets[i][0], sets[i][1]))
 			return why_errno(w, EINVAL, "%s", sets[i][0]);
-	if (la_knob_set(c->e, "engine.time_wait_ms", c->cfg.time_wait ? "60000" : "1"))
+	if (la_knob_set(c->e, "engine.time_wait_ms", "60000"))
 		return why_errno(w, EINVAL, "engine.time_wait_ms");
 	for (uint32_t i = 0; i <= c->n_servers; i++)
 		if (la_address_add(c->e, endpoint(c->cfg.ipv6, i + 1, 0).addr))
@@ -80,8 +80,8 @@ int churn_init(struct churn *c, const struct churn_cfg *cfg, struct why *w)
 
 	*c = (struct churn){.cfg = *cfg, .now = NSEC_PER_S};
 	c->n_servers = cfg->one_destination ? 1 : cfg->time_wait / PER_DESTINATION + 1;
-	if (!cfg->one_destination) /* with none to hold, each ends before the next connection begins */
-		c->step = cfg->time_wait ? (la_time)TIME_WAIT_MS * NSEC_PER_MS / cfg->time_wait : NSEC_PER_MS;
+	if (cfg->time_wait && !cfg->one_destination)
+		c->step = (la_time)TIME_WAIT_MS * NSEC_PER_MS / cfg->time_wait;
 	lc = config(cfg, c->n_servers);
 	c->bare_size = la_size(&bare);
 	c->mem_size = la_size(&lc);
@@ -169,6 +169,12 @@ int churn_one(struct churn *c)
 	churn_settle(c);
 	c->done++;
 	return la_poll(c->e, s) ? -EPROTO : 0; /* a closed socket is no socket */
+}
+
+void churn_expire(struct churn *c)
+{
+	c->now += (la_time)TIME_WAIT_MS * NSEC_PER_MS + NSEC_PER_S;
+	la_advance(c->e, c->now);
 }
 
 int churn_many(struct churn *c, uint64_t n)

@@ -31,6 +31,9 @@ int churn_one(struct churn *c);
 /* n connections with the passing of time between them; stops at the first error. */
 int churn_many(struct churn *c, uint64_t n);
 
+/* Time goes on until there is no TIME_WAIT left, of up to 256. */
+void churn_expire(struct churn *c);
+
 /* A socket about to be connected, and where to: for timing la_connect() alone. */
 la_sock churn_socket(struct churn *c);
 struct la_endpoint churn_destination(const struct churn *c);

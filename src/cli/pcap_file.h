@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pcap_file.h - a capture file for Wireshark and tcpdump: pcap with nanoseconds, LINKTYPE_RAW (packets begin with IP). */
+/* pcap_file.h - captures for Wireshark and tcpdump: pcap with nanoseconds, LINKTYPE_RAW (packets begin with IP). */
 #pragma once
 #include "base/base.h"
 #include <stdio.h>

@@ -59,12 +59,16 @@ struct engine {
 	nsec_t cookies_at; /* when the last cookie was sent: an ACK later than two periods after it cannot be one */
 
 	uint32_t n_sockets, n_listeners, n_live, n_embryonic, n_orphans;
-	uint32_t n_unchosen[2]; /* records, IPv4 and IPv6, with a port that connect() did not choose: ports.h does not know them */
+	uint32_t n_unchosen
+		[2]; /* records, IPv4 and IPv6, with a port that connect() did not choose: ports.h does not know them */
 };
 
 /* What the application holds is a struct la_engine; nobody ever defines it. */
 static inline struct engine *engine_of(struct la_engine *e) { return (struct engine *)(void *)e; }
-static inline const struct engine *engine_of_const(const struct la_engine *e) { return (const struct engine *)(const void *)e; }
+static inline const struct engine *engine_of_const(const struct la_engine *e)
+{
+	return (const struct engine *)(const void *)e;
+}
 static inline struct la_engine *handle_of(struct engine *e) { return (struct la_engine *)(void *)e; }
 
 static inline struct twstore *tw_of(struct engine *e, bool v6) { return e->tw[v6]; }
@@ -79,9 +83,13 @@ void conn_go(struct conn *c, enum edge_id id);
 /* The same for a record of the store: counts and traces. sock is that of the application that still reads, or 0. */
 void record_go(struct engine *e, const struct tw_rec *rec, enum edge_id id);
 
-struct conn *conn_new(struct engine *e, bool v6); /* CLOSED, is_open false; NULL: max_sockets. adv_mss and rcv_wscale are set from the configuration */
+struct conn *
+conn_new(struct engine *e,
+	 bool v6); /* CLOSED, is_open false; NULL: max_sockets. adv_mss and rcv_wscale are set from the configuration */
 void conn_clear(struct conn *c, bool v6); /* as a block of the pool is; it must be in no queue */
-struct conn *conn_new_child(struct conn *listener); /* a copy of the listener as far as a connection takes after it: in LISTEN, passive, in its bucket. NULL: max_sockets */
+struct conn *conn_new_child(
+	struct
+	conn *listener); /* a copy of the listener as far as a connection takes after it: in LISTEN, passive, in its bucket. NULL: max_sockets */
 void conn_hash_in(struct conn *c); /* c->t is set; and c->hash, or it is 0: computed here */
 void conn_hash_out(struct conn *c);
 struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t hash);
@@ -91,10 +99,14 @@ struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t h
  * open. The block is freed if nobody holds it (then c is gone: touch it no more). Returns nothing worth having.
  */
 void conn_end(struct conn *c, enum edge_id id, int err);
-void conn_to_record(struct conn *c); /* its record lives on in the store, with the port; the block is CLOSED for its holder, without an edge, or gone */
+void conn_to_record(
+	struct
+	conn *c); /* its record lives on in the store, with the port; the block is CLOSED for its holder, without an edge, or gone */
 void conn_free_if_unheld(struct conn *c); /* state CLOSED, not is_open, in no queue: back to the pool */
 void conn_drop_port(struct conn *c); /* gives port and bucket back; conn_end() and tw_enter() do */
-void conn_established(struct conn *c); /* what every way into ESTABLISHED has in common: cc start, keepalive, accept queue or LA_OUT */
+void conn_established(
+	struct conn
+		*c); /* what every way into ESTABLISHED has in common: cc start, keepalive, accept queue or LA_OUT */
 uint8_t conn_bind_flags(const struct conn *c); /* BIND_REUSEADDR, BIND_REUSEPORT */
 la_sock conn_sock(const struct conn *c); /* the handle, 0 if nobody holds it */
 struct conn *conn_of_sock(const struct engine *e, la_sock s); /* NULL: no such socket */
@@ -107,8 +119,11 @@ uint32_t conn_snd_buf(const struct conn *c);
 void seg_in(struct engine *e, const uint8_t *packet, size_t len);
 void seg_arrives_closed(struct engine *e, const struct seg *s, const struct tuple *t); /* 3.10.7.1: RST */
 void reply_rst(struct engine *e, const struct seg *s, const struct tuple *t); /* the RST that answers s (3.5.2) */
-void reply_ack(const struct conn *c); /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> of a connection that will not be there any more when la_output() comes */
-void reply_seg(struct engine *e, const struct tuple *t, const struct seg *what); /* seq, ack, wnd, flags, opts are taken; addresses from t */
+void reply_ack(
+	const struct
+	conn *c); /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> of a connection that will not be there any more when la_output() comes */
+void reply_seg(struct engine *e, const struct tuple *t,
+	       const struct seg *what); /* seq, ack, wnd, flags, opts are taken; addresses from t */
 
 /* ---- seg_listen.c, seg_syn_sent.c, seg_other.c: 3.10.7.2, 3.10.7.3, 3.10.7.4 ---- */
 struct listen_from { /* where a SYN's new connection begins */
@@ -116,11 +131,17 @@ struct listen_from { /* where a SYN's new connection begins */
 	bool keyed_gap;
 };
 /* True: a child was made of it. s is of tuple t; from is NULL but for a SYN that reopens a TIME_WAIT. */
-bool seg_arrives_listen(struct conn *listener, struct seg *s, const struct tuple *t, uint64_t hash, const struct listen_from *from);
+bool seg_arrives_listen(struct conn *listener, struct seg *s, const struct tuple *t, uint64_t hash,
+			const struct listen_from *from);
 void seg_arrives_syn_sent(struct conn *c, struct seg *s);
-void seg_arrives_other(struct conn *c, struct seg *s); /* s becomes the "idealized segment": what lies outside the window is cut off. c may be gone afterwards */
-void seg_arrives_other_sixth(struct conn *c, struct seg *s); /* from the sixth step on: 3.10.7.3 goes on there. s begins at RCV.NXT */
-void conn_learn_syn(struct conn *c, const struct seg *s); /* the peer's SYN: where its numbers begin, its window, and what both do of MSS, window scale, timestamps */
+void seg_arrives_other(
+	struct conn *c, struct
+	seg *s); /* s becomes the "idealized segment": what lies outside the window is cut off. c may be gone afterwards */
+void seg_arrives_other_sixth(struct conn *c,
+			     struct seg *s); /* from the sixth step on: 3.10.7.3 goes on there. s begins at RCV.NXT */
+void conn_learn_syn(
+	struct conn *c, const struct
+	seg *s); /* the peer's SYN: where its numbers begin, its window, and what both do of MSS, window scale, timestamps */
 
 /* ---- tw.c: between connections, records, ports and time ---- */
 /*
@@ -128,11 +149,17 @@ void conn_learn_syn(struct conn *c, const struct seg *s); /* the peer's SYN: whe
  * engine.tw_full and tcp_max_tw_buckets decide. Afterwards c is CLOSED for its holder, or gone: touch it no more.
  */
 void tw_enter(struct conn *c, enum tw_kind kind, uint32_t len_ms);
-tw_id tw_find(struct engine *e, bool v6, const struct tuple *t, uint64_t hash); /* one past its deadline is removed, and not found */
+tw_id tw_find(struct engine *e, bool v6, const struct tuple *t,
+	      uint64_t hash); /* one past its deadline is removed, and not found */
 void tw_seg(struct engine *e, tw_id id, struct seg *s, const struct tuple *t, uint64_t hash);
-void tw_expire(struct engine *e, unsigned at_most); /* removes what is due; bounded. Gives ports back too (tw_mature()) */
-void tw_tick(struct engine *e); /* the same, a few; cheap enough for every packet: a busy engine needs no la_advance() */
-unsigned tw_mature(struct engine *e, unsigned at_most); /* tcp_tw_reuse: gives the ports of old enough records back, how many; connect() does it before it chooses */
+void tw_expire(struct engine *e,
+	       unsigned at_most); /* removes what is due; bounded. Gives ports back too (tw_mature()) */
+void tw_tick(
+	struct engine *e); /* the same, a few; cheap enough for every packet: a busy engine needs no la_advance() */
+unsigned tw_mature(
+	struct engine *e,
+	unsigned
+		at_most); /* tcp_tw_reuse: gives the ports of old enough records back, how many; connect() does it before it chooses */
 nsec_t tw_next_at(const struct engine *e);
 bool tw_has_room(struct engine *e, bool v6); /* engine.tw_full = refuse: may a connection be opened? counts if not */
 /* connect() found this record in its way: takes it over if it may (rec is what it was: ISS and timestamps go on from it), -EADDRNOTAVAIL if not. */
@@ -148,7 +175,8 @@ void out_schedule(struct conn *c); /* something may be due: la_output() will ask
 size_t out_next(struct engine *e, uint8_t *buf, size_t cap); /* la_output() */
 void out_ack_now(struct conn *c); /* ack_due and schedule */
 uint32_t out_rcv_wnd(const struct conn *c); /* the window we may announce now, octets (3.8.6.2.2) */
-bool out_reset(struct conn *c); /* queues a RST for a connection about to end (3.10.5: SND.NXT); counts if it could not */
+bool out_reset(
+	struct conn *c); /* queues a RST for a connection about to end (3.10.5: SND.NXT); counts if it could not */
 void out_challenge_ack(struct conn *c); /* RFC 5961; under its limits */
 
 /* ---- snd.c: what was sent: acknowledgement, window, retransmission, recovery ---- */
@@ -156,7 +184,10 @@ size_t snd_write(struct conn *c, const uint8_t *data, size_t len); /* into the b
 uint32_t snd_room(const struct conn *c);
 uint32_t snd_unsent(const struct conn *c); /* octets and FIN not yet sent once */
 void snd_acked(struct conn *c, const struct seg *s); /* SND.UNA < SEG.ACK <= SND.NXT: takes it; RTT, cc, timers */
-void snd_dup_ack(struct conn *c, const struct seg *s); /* SEG.ACK == SND.UNA, nothing new: RFC 5681 2 decides. Before snd_window(): it compares windows */
+void snd_dup_ack(
+	struct conn *c,
+	const struct seg
+		*s); /* SEG.ACK == SND.UNA, nothing new: RFC 5681 2 decides. Before snd_window(): it compares windows */
 void snd_window(struct conn *c, const struct seg *s); /* SND.WND, WL1, WL2 (3.10.7.4 fifth) */
 bool snd_timeout(struct conn *c); /* TIMER_RTX. False: that was the end, c may be gone */
 bool snd_fin_acked(const struct conn *c);
@@ -166,7 +197,8 @@ void snd_clear(struct conn *c); /* throws unsent and unacknowledged octets away 
 static inline const struct cc_ops *cc_of(const struct conn *c) { return &cc_newreno; }
 
 /* ---- rcv.c: what was received ---- */
-void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */
+void rcv_text(struct conn *c, const struct seg *s,
+	      bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */
 size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek);
 uint32_t rcv_unread(const struct conn *c);
 
@@ -181,11 +213,15 @@ void timer_stop(struct conn *c, enum tcp_timer which);
 void timer_stop_all(struct conn *c);
 void timer_fire(struct engine *e, struct wheel_timer *t); /* does what is due for its connection */
 void timer_keepalive_start(struct conn *c); /* (re)starts TIMER_KEEP if SO_KEEPALIVE and the state want it */
-void conn_time_out(struct conn *c, int err); /* the end by EV_USER_TIMEOUT: edge TIMEOUT_* of its state. c may be gone */
-bool conn_user_timed_out(const struct conn *c, uint32_t retries); /* RFC 9293 3.8.3 R2 as Linux counts it: retries times, or TCP_USER_TIMEOUT */
+void conn_time_out(struct conn *c,
+		   int err); /* the end by EV_USER_TIMEOUT: edge TIMEOUT_* of its state. c may be gone */
+bool conn_user_timed_out(
+	const struct conn *c,
+	uint32_t retries); /* RFC 9293 3.8.3 R2 as Linux counts it: retries times, or TCP_USER_TIMEOUT */
 
 /* ---- listen.c: listeners and their queues (Linux's rules) ---- */
-struct conn *listener_find(const struct engine *e, const struct tuple *t, uint64_t hash); /* exact address first; SO_REUSEPORT groups by hash */
+struct conn *listener_find(const struct engine *e, const struct tuple *t,
+			   uint64_t hash); /* exact address first; SO_REUSEPORT groups by hash */
 void listener_in(struct conn *l);
 void listener_out(struct conn *l); /* resets the children in its queues */
 void listener_child_born(struct conn *l, struct conn *c); /* c is in SYN_RECEIVED: c->listener, counts, queue */
@@ -193,7 +229,8 @@ void listener_child_aged(struct conn *c); /* its SYN+ACK is sent again; any othe
 bool listener_accept_full(const struct conn *l);
 bool listener_syn_full(const struct conn *l);
 void listener_child_gone(struct conn *c); /* a child in SYN_RECEIVED or in the accept queue ends: counts and queue */
-void listener_child_ready(struct conn *c); /* SYN_RECEIVED to ESTABLISHED: into the accept queue, LA_IN for the listener */
+void listener_child_ready(
+	struct conn *c); /* SYN_RECEIVED to ESTABLISHED: into the accept queue, LA_IN for the listener */
 
 /* ---- secret.c: RFC 6528, 7323 5.4, 4987 ---- */
 struct secret {
@@ -207,23 +244,29 @@ seq_t cookie_make(const struct engine *e, const struct tuple *t, const struct se
 bool cookie_check(const struct engine *e, const struct tuple *t, const struct seg *ack, uint16_t *ret_mss);
 
 /* ---- close.c: CLOSE, ABORT, shutdown (3.10.4, 3.10.5), orphans ---- */
-void conn_close(struct conn *c); /* the application's handle is gone (is_open is false by now): FIN, RST or nothing, as Linux */
+void conn_close(
+	struct conn *c); /* the application's handle is gone (is_open is false by now): FIN, RST or nothing, as Linux */
 void conn_abort(struct conn *c, int err);
 void conn_shutdown_write(struct conn *c); /* queues the FIN and changes the state */
 void conn_linger_end(struct conn *c); /* TIMER_LINGER fired: c is an orphan from now on */
 void conn_linger_moved(struct conn *c); /* conn_go() says so when c->lingering: it may have what it waited for */
 void conn_linger_look(struct conn *c); /* has it? When the call that moved it ends */
-void conn_fin_wait_2_timeout(struct conn *c); /* TIMER_KEEP fired for an orphan in FIN_WAIT_2: the rest of its time is a record's */
+void conn_fin_wait_2_timeout(
+	struct conn *c); /* TIMER_KEEP fired for an orphan in FIN_WAIT_2: the rest of its time is a record's */
 void conn_fin_wait_2_orphan(struct conn *c); /* an orphan is in FIN_WAIT_2: tcp_fin_timeout, TCP_LINGER2 */
 
 /* ---- event.c ---- */
 void event_raise(struct conn *c); /* readiness may have changed */
 uint32_t event_ready(const struct conn *c); /* LA_IN | ... */
-void event_lower(struct conn *c); /* the application has read, written or accepted: what is ready no more may be told again */
+void event_lower(
+	struct conn *c); /* the application has read, written or accepted: what is ready no more may be told again */
 
 /* ---- api.c ---- */
-struct conn *sock_find(const struct engine *e, la_sock s); /* NULL: no such socket, or one that la_close() was called for */
+struct conn *sock_find(const struct engine *e,
+		       la_sock s); /* NULL: no such socket, or one that la_close() was called for */
 bool rcv_ended(const struct conn *c); /* nothing more will come: the peer's FIN was taken, or shutdown(RD) */
-void sock_forget(struct conn *c); /* a connection that is over: the socket is as new, with its options, and its port if bind() named it */
+void sock_forget(
+	struct
+	conn *c); /* a connection that is over: the socket is as new, with its options, and its port if bind() named it */
 void sock_adv_mss(struct conn *c); /* TCP_MAXSEG has changed */
 int sock_autobind(struct conn *c); /* listen() without bind(): any port. -EADDRINUSE, -ENOBUFS */

@@ -48,7 +48,8 @@ struct la_config {
 	uint32_t max_time_wait4; /* entries of the TIME_WAIT store for IPv4 [65536] */
 	uint32_t max_time_wait6; /* and for IPv6 [16384] */
 	uint32_t max_addresses; /* own addresses, at most 65534 [16] */
-	uint32_t max_destinations; /* (source, destination, port) triples with connections from here at one time [1024] */
+	uint32_t
+		max_destinations; /* (source, destination, port) triples with connections from here at one time [1024] */
 	uint32_t max_port_maps; /* of those, how many may use more than a few ports at one time; 16 KiB each [64] */
 	uint32_t max_bound; /* different (address, port) pairs bound by bind() at one time [1024] */
 	uint32_t max_peers; /* hosts remembered for tcp_tw_recycle (engine.policy linux-2.6) [1024] */
@@ -56,7 +57,8 @@ struct la_config {
 	uint32_t send_buffer, receive_buffer; /* octets a connection, powers of two, at least 2048 [65536] */
 	uint32_t mtu; /* of the link, 576 to 65535 [1500] */
 	bool checksums_done; /* the link verifies and fills them in: TCP checksums are neither checked nor computed */
-	uint16_t shard, shards; /* ports of this instance when several split a host: those with hash(port) % shards == shard [0 of 1] */
+	uint16_t shard,
+		shards; /* ports of this instance when several split a host: those with hash(port) % shards == shard [0 of 1] */
 	la_time now; /* when it starts */
 
 	/* Told about every change of state; NULL: nobody is. Must not call the engine. */
@@ -97,7 +99,8 @@ LA_API int la_knobs_load(struct la_engine *e, const char *text, size_t len, unsi
 /* ---- packets and time ---- */
 
 LA_API void la_input(struct la_engine *e, la_time now, const void *packet, size_t len); /* an IP packet */
-LA_API size_t la_output(struct la_engine *e, la_time now, void *buf, size_t cap); /* the next packet to send; 0: none. cap at least mtu */
+LA_API size_t la_output(struct la_engine *e, la_time now, void *buf,
+			size_t cap); /* the next packet to send; 0: none. cap at least mtu */
 LA_API la_time la_next_at(const struct la_engine *e); /* when la_advance() may next have something to do; LA_NEVER */
 LA_API void la_advance(struct la_engine *e, la_time now);
 
@@ -117,7 +120,8 @@ struct la_event {
 	uint64_t user;
 };
 
-LA_API bool la_event(struct la_engine *e, struct la_event *ret); /* the next socket on which something came up; false: none */
+LA_API bool la_event(struct la_engine *e,
+		     struct la_event *ret); /* the next socket on which something came up; false: none */
 LA_API uint32_t la_poll(const struct la_engine *e, la_sock s); /* what is true now; 0 for an unknown socket too */
 LA_API int la_user_set(struct la_engine *e, la_sock s, uint64_t user); /* comes back with every event */
 
@@ -128,12 +132,17 @@ enum { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
 enum { LA_PEEK = 2, LA_MORE = 0x8000 };
 
 LA_API la_sock la_socket(struct la_engine *e, int family); /* -EAFNOSUPPORT, -ENFILE */
-LA_API int la_bind(struct la_engine *e, la_sock s, const struct la_endpoint *at); /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL */
+LA_API int la_bind(struct la_engine *e, la_sock s,
+		   const struct la_endpoint *at); /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL */
 LA_API int la_listen(struct la_engine *e, la_sock s, int backlog);
-LA_API int la_connect(struct la_engine *e, la_sock s, const struct la_endpoint *to); /* -EINPROGRESS when under way; -EADDRNOTAVAIL: no port left */
-LA_API la_sock la_accept(struct la_engine *e, la_sock listener, struct la_endpoint *ret_peer); /* -EAGAIN; ret_peer may be NULL */
-LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len, int flags); /* -EAGAIN, -EPIPE, -ENOTCONN, the socket's error */
-LA_API int64_t la_recv(struct la_engine *e, la_sock s, void *buf, size_t len, int flags); /* 0: the peer has closed; -EAGAIN */
+LA_API int la_connect(struct la_engine *e, la_sock s,
+		      const struct la_endpoint *to); /* -EINPROGRESS when under way; -EADDRNOTAVAIL: no port left */
+LA_API la_sock la_accept(struct la_engine *e, la_sock listener,
+			 struct la_endpoint *ret_peer); /* -EAGAIN; ret_peer may be NULL */
+LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len,
+		       int flags); /* -EAGAIN, -EPIPE, -ENOTCONN, the socket's error */
+LA_API int64_t la_recv(struct la_engine *e, la_sock s, void *buf, size_t len,
+		       int flags); /* 0: the peer has closed; -EAGAIN */
 LA_API int la_shutdown(struct la_engine *e, la_sock s, int how);
 /*
  * The socket's number is no longer valid afterwards, also on error, with one exception: with SO_LINGER and a time, where
@@ -145,7 +154,8 @@ LA_API int la_abort(struct la_engine *e, la_sock s); /* ABORT of section 3.10.5:
 LA_API int la_getsockname(const struct la_engine *e, la_sock s, struct la_endpoint *ret);
 LA_API int la_getpeername(const struct la_engine *e, la_sock s, struct la_endpoint *ret);
 
-enum la_opt { /* int unless it says otherwise */
+/* An int, unless it says otherwise. */
+enum la_opt {
 	LA_SO_REUSEADDR,
 	LA_SO_REUSEPORT,
 	LA_SO_KEEPALIVE,
@@ -175,17 +185,20 @@ struct la_linger {
 	int onoff, linger_s;
 };
 
-LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value, size_t len); /* -ENOPROTOOPT, -EINVAL, -EDOM */
+LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value,
+			 size_t len); /* -ENOPROTOOPT, -EINVAL, -EDOM */
 LA_API int la_getsockopt(struct la_engine *e, la_sock s, enum la_opt opt, void *ret, size_t *len);
 
 /* Field names and units are those of the kernel's struct tcp_info; microseconds where it has microseconds. */
 struct la_tcp_info {
 	uint8_t tcpi_state; /* the kernel's numbers: ESTABLISHED 1, SYN_SENT 2, ... TIME_WAIT 6, CLOSE 7 */
-	uint8_t tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff, tcpi_options; /* options: 1 timestamps, 2 SACK, 4 window scale */
+	uint8_t tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff,
+		tcpi_options; /* options: 1 timestamps, 2 SACK, 4 window scale */
 	uint8_t tcpi_snd_wscale, tcpi_rcv_wscale;
 	uint32_t tcpi_rto, tcpi_ato, tcpi_snd_mss, tcpi_rcv_mss, tcpi_unacked, tcpi_retrans;
 	uint32_t tcpi_last_data_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms ago */
-	uint32_t tcpi_pmtu, tcpi_rtt, tcpi_rttvar, tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss, tcpi_rcv_space, tcpi_total_retrans;
+	uint32_t tcpi_pmtu, tcpi_rtt, tcpi_rttvar, tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss, tcpi_rcv_space,
+		tcpi_total_retrans;
 	uint64_t tcpi_bytes_acked, tcpi_bytes_received, tcpi_bytes_sent, tcpi_bytes_retrans;
 	uint32_t tcpi_segs_out, tcpi_segs_in, tcpi_notsent_bytes, tcpi_snd_wnd, tcpi_rcv_wnd;
 };
@@ -210,7 +223,8 @@ struct la_time_wait {
 	uint32_t snd_nxt, rcv_nxt, ts_recent;
 	bool fin_wait_2, has_ts;
 };
-LA_API bool la_time_wait_find(const struct la_engine *e, const struct la_endpoint *local, const struct la_endpoint *remote, struct la_time_wait *ret);
+LA_API bool la_time_wait_find(const struct la_engine *e, const struct la_endpoint *local,
+			      const struct la_endpoint *remote, struct la_time_wait *ret);
 /* All of them, oldest first within a kind: *cursor is 0 at first. The engine must not be used in between. */
 LA_API bool la_time_wait_next(const struct la_engine *e, uint64_t *cursor, struct la_time_wait *ret);
 

@@ -202,6 +202,8 @@ static enum step syn_again(struct conn *c, struct seg *s)
 	if (s->flags & F_ACK) {
 		s->flags &= (uint8_t)~F_SYN;
 		s->seq = c->rcv_nxt;
+		/* A SYN's window is not scaled (RFC 7323 2.2), but the fifth step scales every window. */
+		s->wnd = (uint16_t)(s->wnd >> c->snd_wscale);
 		tailor(c, s);
 		out_ack_now(c);
 		return NEXT;

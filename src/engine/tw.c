@@ -184,7 +184,11 @@ static bool make_room(struct engine *e, bool v6)
 {
 	if (!is_full(e, v6))
 		return true;
-	return e->k.tw_full == TW_FULL_RECYCLE_OLDEST && recycle_oldest(e, v6) && !is_full(e, v6);
+	if (e->k.tw_full != TW_FULL_RECYCLE_OLDEST || e->k.max_tw_buckets == 0 || !recycle_oldest(e, v6))
+		return false;
+	if (is_full(e, v6)) /* tcp_max_tw_buckets was lowered: two go for one that comes, until it is kept */
+		recycle_oldest(e, v6);
+	return true;
 }
 
 static struct tw_rec record_of(const struct conn *c, enum tw_kind kind)

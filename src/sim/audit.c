@@ -3,9 +3,9 @@
 
 void counts_read(struct counts *c, const struct la_engine *e)
 {
-#define X(name) c->name = la_counter(e, (unsigned)la_counter_find(#name));
-	AUDIT_COUNTERS(X)
-#undef X
+#define AUDITED(name) c->name = la_counter(e, (unsigned)la_counter_find(#name));
+#include "sim/audited.def"
+#undef AUDITED
 }
 
 static void agree(struct verdict *v, unsigned host, const char *what, uint64_t counted, uint64_t seen)

@@ -3,18 +3,10 @@
 #pragma once
 #include "sim/watch.h"
 
-/* The counters that are checked, by their kernel names. */
-#define AUDIT_COUNTERS(X)                                                                                              \
-	X(ActiveOpens)                                                                                                 \
-	X(PassiveOpens) X(AttemptFails) X(EstabResets) X(InSegs) X(OutSegs) X(RetransSegs) X(InErrs) X(InCsumErrors)   \
-		X(OutRsts) X(TW) X(TWKilled) X(TWRecycled) X(LaFragments) X(LaInBadIP) X(LaInOtherProtocol)            \
-			X(LaIcmpErrors) X(LaIcmpIgnored) X(LaTimeWaitRestored) X(LaTimeWaitReopened)                   \
-				X(LaTimeWaitReset) X(LaTimeWaitRecycledFull) X(LaRepliesDropped)
-
 struct counts {
-#define X(name) uint64_t name;
-	AUDIT_COUNTERS(X)
-#undef X
+#define AUDITED(name) uint64_t name;
+#include "sim/audited.def"
+#undef AUDITED
 };
 
 void counts_read(struct counts *c, const struct la_engine *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.h - a host's own clock: it started elsewhere and runs a little fast or slow. 1024 ticks of true time are rate of its. */
+/* clock.h - a host's own clock: started elsewhere, a little fast or slow. 1024 ticks of true time are rate of its. */
 #pragma once
 #include "base/base.h"
 

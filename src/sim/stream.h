@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream.h - the octets that connections carry: each is a function of who sends it (the number of an incarnation) and of
+ * stream.h - the octets that connections carry: each is a function of its sender (the number of an incarnation) and of
  * its place in the stream, so a reader knows where any run of them came from.
  */
 #pragma once

@@ -274,7 +274,7 @@ static void tw_enter(struct watch *w, struct shadow *s, unsigned id, nsec_t at)
 		s->has_right = s->has_adv = s->has_rcv = false;
 		return;
 	}
-	s->tw_at = at;
+	s->tw_at = s->tw_entered_at = at;
 	s->tw_inc = s->inc;
 	s->tw_sent = s->sent;
 	inc->had_time_wait = true;
@@ -290,7 +290,7 @@ static bool connect_may_take(const struct watch_rules *r, const struct shadow *s
 {
 	bool chosen = s->local.port >= r->port_low && s->local.port <= r->port_high;
 
-	/* A bound port may be taken whatever tcp_tw_reuse says (Linux). The store counts in milliseconds. */
+	/* A bound port may be taken whatever tcp_tw_reuse says (Linux). A port once given back stays so. Milliseconds count. */
 	return !chosen || (r->tw_reuse && age + NSEC_PER_MS >= r->reuse_delay);
 }
 
@@ -311,7 +311,7 @@ static void tw_over(struct watch *w, struct shadow *s, unsigned id, nsec_t at)
 		     (unsigned)(age / NSEC_PER_MS), (unsigned)(r->tw_len / NSEC_PER_MS));
 	if (id == RST_TIME_WAIT && r->rfc1337)
 		FAIL(w->v, CHECK_TW_END, s->host, &s->local, &s->remote, "a RST ended a TIME_WAIT despite tcp_rfc1337");
-	if (id == TW_CONNECT && !connect_may_take(r, s, age))
+	if (id == TW_CONNECT && !connect_may_take(r, s, at - s->tw_entered_at))
 		FAIL(w->v, CHECK_TW_END, s->host, &s->local, &s->remote,
 		     "connect() took a TIME_WAIT of %u ms (tcp_tw_reuse %u, delay %u ms)",
 		     (unsigned)(age / NSEC_PER_MS), r->tw_reuse, (unsigned)(r->reuse_delay / NSEC_PER_MS));
@@ -332,7 +332,7 @@ void watch_fin_again(struct watch *w, struct shadow *s, const struct seg *g)
 }
 
 /* Unless it was another connection's, or failed PAWS: then it was an old copy. */
-static void note_restart(const struct watch *w, struct shadow *s, const struct la_time_wait *tw)
+void watch_restarted(const struct watch *w, struct shadow *s, const struct la_time_wait *tw)
 {
 	if (s->fin_again && s->fin_past.v == tw->rcv_nxt &&
 	    !(tw->has_ts && s->fin_has_ts && (int32_t)(s->fin_ts - tw->ts_recent) < 0))
@@ -354,7 +354,7 @@ void watch_settle(struct watch *w, unsigned host, const struct la_engine *e)
 			     "entered TIME_WAIT, but is not in the store");
 			continue;
 		}
-		note_restart(w, s, &tw);
+		watch_restarted(w, s, &tw);
 		if (len != NSEC_NEVER && tw.expires_at < s->tw_at + len)
 			FAIL(w->v, CHECK_TW_STORED, host, &s->local, &s->remote, "in TIME_WAIT for less than %u ms",
 			     (unsigned)(len / NSEC_PER_MS));

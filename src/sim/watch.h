@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.h - looks over the engines' shoulders: every change of state they trace and every segment that leaves or arrives.
+ * watch.h - looks over the engines' shoulders: every change of state they trace, every segment that leaves or arrives.
  *
- * For each four-tuple of each host there is a shadow, with the state the connection must be in and the numbers it may use;
- * for each connection there ever was, an incarnation, which tells later where octets came from and how it ended. Knows
+ * For each four-tuple of each host there is a shadow, with the state the connection must be in and the numbers it may
+ * use; for each connection there ever was, an incarnation, which tells later where octets came from and how it ended. Knows
  * nothing of an engine but what it is told, so a test can tell it lies.
  */
 #pragma once
@@ -57,7 +57,8 @@ struct shadow { /* of a four-tuple at a host */
 	seq_t adv; /* the right edge we announced */
 	seq_t tw_sent; /* one past what the connection in TIME_WAIT, or the last one there, had sent */
 	bool took_over; /* this incarnation began out of that TIME_WAIT */
-	nsec_t tw_at; /* when it entered TIME_WAIT or the peer's FIN last came again: the length counts from then. Host's clock */
+	/* Of the host's clock: when it entered TIME_WAIT, and when the peer's FIN last came again; the length counts from then. */
+	nsec_t tw_entered_at, tw_at;
 	bool fin_again, fin_has_ts; /* it came in the call under way, with that timestamp */
 	uint32_t fin_ts;
 	seq_t fin_past; /* one past it */
@@ -110,6 +111,7 @@ void watch_out(struct watch *w, unsigned host, const struct seg *s);
 void watch_in_begin(struct watch *w, unsigned host, nsec_t at, enum input_kind kind, const struct seg *s);
 void watch_in_end(struct watch *w);
 void watch_fin_again(struct watch *w, struct shadow *s, const struct seg *g); /* watch_in_end()'s */
+void watch_restarted(const struct watch *w, struct shadow *s, const struct la_time_wait *tw); /* watch_settle()'s */
 /* After every call: are those that entered TIME_WAIT in the store? */
 void watch_settle(struct watch *w, unsigned host, const struct la_engine *e);
 void watch_restart(struct watch *w, unsigned host); /* its memory is lost */

@@ -2,7 +2,7 @@
 /*
  * fuzz_cmdline.c - the whole command line. The input's words end at NUL; what follows an empty word is the file that
  * --from reads. Nothing is saved, no experiment is run, and the host is not looked at: doctor always gets that file,
- * the others a namespace that cannot exist.
+ * the others a namespace that cannot exist. sim and bench would make processes and files: they only get as far as --help.
  */
 #include "base/base.h"
 #include "cli/lastack.h"
@@ -86,7 +86,7 @@ static void tame(struct line *l, char *from)
 		insert(l, 2, from);
 	else if (strcmp(first, "status") == 0 || strcmp(first, "knobs") == 0)
 		insert(l, 2, nowhere);
-	else if (strcmp(first, "capabilities") == 0)
+	else if (strcmp(first, "capabilities") == 0 || strcmp(first, "bench") == 0 || strcmp(first, "sim") == 0)
 		insert(l, 2, help);
 	else if ((first[0] == '-' && !is_answer(first)) || !first[0])
 		insert(l, 1, nowhere);

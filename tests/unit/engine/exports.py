@@ -25,6 +25,7 @@ shown = re.findall(r'^\.Fn (la_\w+)(.*)$', open(page).read(), re.M)
 assert {name for name, _ in shown} == names, f'{page}: {sorted({name for name, _ in shown} ^ names)}'
 for name, args in shown:
     declared = re.search(rf'^LA_API [^;(]*\b{name}\(([^)]*)\);', text, re.M).group(1)
+    declared = ' '.join(declared.split())
     written = ', '.join(re.findall(r'"([^"]*)"', args)) or args.strip()
     assert not args.strip() or declared == written, f'{name}: {declared!r} in the header, {written!r} in the man page'
 # What is written to lies in .data or .bss; tables of pointers that the loader has filled in are .data.rel.ro.

@@ -24,7 +24,7 @@ void pair_init(struct pair *p);
 void pair_init_with(struct pair *p, const struct la_config *cfg); /* the seeds are the pair's */
 void pair_done(struct pair *p);
 
-void pair_run(struct pair *p); /* packets go to and fro until nobody has one more */
+void pair_run(struct pair *p); /* packets are handed over until nobody has one more */
 void pair_pass(struct pair *p, uint64_t ms); /* and time goes by, with all that happens in it */
 void pair_pass_quietly(struct pair *p, uint64_t ms); /* time only: no timers, no packets */
 void pair_inject(struct pair *p, unsigned to, const struct seg *s); /* a packet of somebody else; the answers go out */

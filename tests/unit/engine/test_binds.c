@@ -361,6 +361,24 @@ TEST(chosen__is_of_its_family)
 	free_rig(r);
 }
 
+/* More than an octet counts, up and down, past every place where a counter may carry. */
+TEST(chosen__a_thousand_from_one_port__in_use_until_the_last)
+{
+	struct rig *r = new_rig(2);
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 1000; i++)
+			binds_chosen(r->b, 40000, false, round ? BIND_REUSEPORT : 0, 1);
+		for (unsigned i = 0; i < 1000; i++) {
+			assert_int_equal(check(r, req(LADDR_ANY, 40000, 0)), -EADDRINUSE);
+			assert_int_equal(check(r, req(LADDR_ANY, 40001, 0)), 0);
+			binds_chosen(r->b, 40000, false, round ? BIND_REUSEPORT : 0, -1);
+		}
+		assert_int_equal(check(r, req(LADDR_ANY, 40000, 0)), 0);
+	}
+	free_rig(r);
+}
+
 /* ---- bind(port 0) ---- */
 
 static int choose(struct rig *r, struct bind_req *q, uint16_t low, uint16_t high)
@@ -670,5 +688,5 @@ RUN(T(matrix__96_cells_of_linux_6_18), T(matrix__same_on_one_address_and_with_an
     T(bound_mark__goes_when_its_last_holder_becomes_a_record),
     T(add__no_more_than_max_buckets_and_their_places_are_used_again),
     T(chosen__stands_in_the_way_of_bind_as_a_child_does), T(chosen__is_of_its_family),
-    T(port_0__odd_distance_first_then_even_then_eaddrinuse), T(port_0__not_one_that_connect_chose_nor_of_another_shard),
-    T(random_operations__are_those_of_a_naive_model))
+    T(chosen__a_thousand_from_one_port__in_use_until_the_last), T(port_0__odd_distance_first_then_even_then_eaddrinuse),
+    T(port_0__not_one_that_connect_chose_nor_of_another_shard), T(random_operations__are_those_of_a_naive_model))

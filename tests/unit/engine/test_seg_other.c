@@ -289,6 +289,16 @@ TEST(fourth__simultaneous_open__syn_ack_establishes)
 	EXPECT_COUNT(&r, passive_opens, 0);
 }
 
+TEST(fourth__simultaneous_open__the_window_of_a_syn_ack__is_not_scaled)
+{
+	const struct tcp_opts opts = {.has_mss = true, .mss = PEER_MSS, .has_wscale = true, .wscale = 7};
+	RIG_AT_WITH(r, SYN_SENT, .active = true);
+	IN(&r, .flags = F_SYN, .seq = seq(IRS), .opts = opts);
+	IN(&r, .flags = F_SYN | F_ACK, .seq = seq(IRS), .ack = seq(ISS + 1), .wnd = 8 * 128, .opts = opts);
+	EXPECT_STATE(&r, ESTABLISHED);
+	assert_int_equal(rig_conn(&r)->snd_wnd, 8 * 128);
+}
+
 TEST(fourth__simultaneous_open__bare_ack_establishes_too)
 {
 	RIG_AT_WITH(r, SYN_RECEIVED, .active = true);
@@ -653,6 +663,7 @@ RUN(T(first__ack_before_or_beyond_the_window__is_answered_and_dropped_in_every_s
     T(fourth__syn_received__another_syn__linux_challenges_it),
     T(fourth__syn_received__another_syn__rfc9293_goes_back_to_listen),
     T(fourth__simultaneous_open__syn_ack_establishes), T(fourth__simultaneous_open__bare_ack_establishes_too),
+    T(fourth__simultaneous_open__the_window_of_a_syn_ack__is_not_scaled),
     T(fourth__simultaneous_open__closed_before_it_is_established__fin_follows),
     T(fifth__no_ack_bit__is_dropped_in_every_state), T(fifth__syn_received__bad_ack__is_reset_and_the_connection_stays),
     T(fifth__syn_received__good_ack__sets_the_window_and_goes_on_with_the_text),

@@ -67,6 +67,18 @@ TEST(ack__older_than_what_we_know__changes_no_window)
 	assert_int_equal(rig_conn(&r)->max_snd_wnd, WND);
 }
 
+/* Found by the simulator: the octets it acknowledges moved the right edge of the window before. */
+TEST(ack_of_new_octets_on_an_older_number__changes_the_window)
+{
+	FLYING(r, 2);
+
+	text_in(&r, 10, 5);
+	ack_wnd(&r, MSS, 100); /* SEG.SEQ is older than SND.WL1, as a retransmission's is */
+	assert_int_equal(rig_conn(&r)->snd_wnd, 100);
+	ack_wnd(&r, MSS, 50);
+	assert_int_equal(rig_conn(&r)->snd_wnd, 100);
+}
+
 TEST(window_above_32767__is_not_negative) /* MUST-1 */
 {
 	RIG_AT_WITH(r, ESTABLISHED, .cfg.send_buffer = 65536);
@@ -417,9 +429,9 @@ TEST(idle_for_a_timeout__restart_window)
 }
 
 RUN(T(ack__frees_the_buffer_and_stops_the_timer), T(ack_of_new_octets__restarts_the_timer),
-    T(ack__older_than_what_we_know__changes_no_window), T(window_above_32767__is_not_negative),
-    T(write__more_than_fits__takes_what_fits), T(room_again__is_told), T(round_trip__is_measured_once_a_flight),
-    T(repeated_segment__is_not_measured), T(syn_repeated__three_seconds),
+    T(ack__older_than_what_we_know__changes_no_window), T(ack_of_new_octets_on_an_older_number__changes_the_window),
+    T(window_above_32767__is_not_negative), T(write__more_than_fits__takes_what_fits), T(room_again__is_told),
+    T(round_trip__is_measured_once_a_flight), T(repeated_segment__is_not_measured), T(syn_repeated__three_seconds),
     T(syn_repeated_twice__one_segment_to_begin_with), T(timeout__everything_again_in_slow_start),
     T(timeout_again__doubles_and_keeps_ssthresh), T(new_octets_wait__until_all_was_sent_again),
     T(fin__is_sent_again_like_text), T(third_duplicate__sends_the_oldest_again),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Named scenarios: what textbooks and incident reports tell of, on two engines and a net, every rule of the simulator watching. */
+/* What textbooks and incident reports tell of, on two engines and a net, every rule of the simulator watching. */
 #include <errno.h>
 
 #include "tests/unit/sim/rig.h"
