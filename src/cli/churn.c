@@ -131,9 +131,7 @@ static void on_socket(struct churn *c, const struct la_event *ev)
 	uint8_t octet = 'x';
 	int64_t n = ev->events & LA_IN ? la_recv(c->e, ev->sock, &octet, 1, 0) : -EAGAIN;
 
-	if (ev->user == SERVER && n == 1)
-		la_send(c->e, ev->sock, &octet, 1, 0);
-	else if (ev->user == CLIENT && n == -EAGAIN && ev->events & LA_OUT)
+	if ((ev->user == SERVER && n == 1) || (ev->user == CLIENT && n == -EAGAIN && ev->events & LA_OUT))
 		la_send(c->e, ev->sock, &octet, 1, 0);
 	else if (n == 0 || (ev->user == CLIENT && n == 1))
 		la_close(c->e, ev->sock);

@@ -370,7 +370,7 @@ int binds_choose(const struct binds *b, struct ports *p, struct bind_req *req, c
 {
 	const uint64_t even = UINT64_C(0x5555555555555555);
 	const struct family *f = &b->family[req->v6];
-	struct port_search s = {.busy = {&f->bucketed, &f->chosen, ports_foreign(p, range)}};
+	struct port_search s = {.busy = {&f->bucketed, &f->chosen, ports_foreign(p, range), &port_bits_none}};
 	unsigned low = range->low ? range->low : 1, start;
 
 	if (low > range->high)

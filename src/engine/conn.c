@@ -8,8 +8,8 @@
  */
 #include "engine/engine.h"
 
-/* A handle: number in the low bits, generation 1..2047 above, so that it is positive and never 0. */
-enum { NUMBER_BITS = 20, GENERATION_MAX = 2047 };
+/* A handle: number in as many low bits as max_sockets needs, generation from 1 on in the rest, positive and never 0. */
+enum { HANDLE_BITS = 31 };
 
 #define IS_LIVE(s) ((s) >= SYN_SENT && (s) <= LAST_ACK)
 
@@ -122,11 +122,14 @@ void record_go(struct engine *e, const struct tw_rec *rec, enum edge_id id)
 
 /* ---- blocks ---- */
 
-la_sock conn_sock(const struct conn *c) { return c->is_open ? (la_sock)(c->generation << NUMBER_BITS | c->number) : 0; }
+la_sock conn_sock(const struct conn *c)
+{
+	return c->is_open ? (la_sock)(c->generation << c->eng->number_bits | c->number) : 0;
+}
 
 struct conn *conn_of_sock(const struct engine *e, la_sock s)
 {
-	uint32_t number = (uint32_t)s & ((1U << NUMBER_BITS) - 1);
+	uint32_t number = (uint32_t)s & ((1U << e->number_bits) - 1);
 	struct conn *c;
 
 	if (s <= 0 || number >= e->n_conns)
@@ -186,7 +189,7 @@ struct conn *conn_new(struct engine *e, bool v6)
 		return NULL;
 	c = container_of(l, struct conn, queue_link);
 	conn_clear(c, v6);
-	if (++c->generation > GENERATION_MAX)
+	if (++c->generation >> (HANDLE_BITS - e->number_bits))
 		c->generation = 1;
 	e->n_sockets++;
 	return c;

@@ -70,6 +70,7 @@ struct conn {
 	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14) */
 	seq_t rcv_read; /* next octet the application reads */
 	seq_t last_ack_sent; /* RFC 7323 4.3 */
+	seq_t seg_seq; /* SEG.SEQ of the segment in hand as it came, before what is old was cut off: compared with the former */
 	seq_t rcv_fin; /* where the peer's FIN is, if has_rcv_fin */
 	uint32_t ts_recent, ts_offset;
 	nsec_t ts_recent_at;

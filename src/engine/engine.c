@@ -122,6 +122,7 @@ static void init_pool(struct engine *e, uint8_t *base, const struct layout *l)
 
 	e->conns = (void *)(base + l->conns);
 	e->n_conns = e->cfg.max_sockets;
+	e->number_bits = (uint32_t)__builtin_ctz(power_of_two(e->n_conns));
 	memset(e->conns, 0, e->n_conns * sizeof(*e->conns));
 	link_init(&e->free);
 	for (uint32_t i = 0; i < e->n_conns; i++) {
@@ -270,9 +271,9 @@ size_t la_output(struct la_engine *h, la_time now, void *buf, size_t cap)
 la_time la_next_at(const struct la_engine *h)
 {
 	const struct engine *e = engine_of_const(h);
-	nsec_t timer = wheel_next_at(&e->wheel), record = tw_next_at(e);
+	nsec_t timer = wheel_next_at(&e->wheel), record = tw_next_at(e), next = timer < record ? timer : record;
 
-	return timer < record ? timer : record;
+	return next > e->now ? next : e->now; /* what is overdue is due now: time must not go backwards */
 }
 
 void la_advance(struct la_engine *h, la_time now)

@@ -39,6 +39,7 @@ struct engine {
 
 	struct conn *conns; /* the pool */
 	uint32_t n_conns; /* cfg.max_sockets */
+	uint32_t number_bits; /* of a handle: the smallest that tells n_conns apart */
 	struct link free; /* by queue_link, last in first out */
 	struct link *buckets; /* connections by tuple hash */
 	uint32_t bucket_mask;

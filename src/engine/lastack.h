@@ -31,7 +31,8 @@ extern "C" {
 struct la_engine;
 struct la_trace;
 typedef uint64_t la_time; /* nanoseconds */
-typedef int32_t la_sock; /* a socket; positive. A closed one's number is not given out again soon */
+/* A socket; positive. A closed one's is given out again after 2^31 / max_sockets others, that rounded up to a power of two. */
+typedef int32_t la_sock;
 
 #define LA_NEVER UINT64_MAX
 
@@ -101,8 +102,9 @@ LA_API int la_knobs_load(struct la_engine *e, const char *text, size_t len, unsi
 LA_API void la_input(struct la_engine *e, la_time now, const void *packet, size_t len); /* an IP packet */
 LA_API size_t la_output(struct la_engine *e, la_time now, void *buf,
 			size_t cap); /* the next packet to send; 0: none. cap at least mtu */
-LA_API la_time la_next_at(const struct la_engine *e); /* when la_advance() may next have something to do; LA_NEVER */
-LA_API void la_advance(struct la_engine *e, la_time now);
+/* When la_advance() may next have something to do: never before the last time told, which it is if something is due; LA_NEVER: nothing. */
+LA_API la_time la_next_at(const struct la_engine *e);
+LA_API void la_advance(struct la_engine *e, la_time now); /* LA_NEVER is no time: look at la_next_at() before */
 
 /* ---- readiness ---- */
 
@@ -132,11 +134,16 @@ enum { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
 enum { LA_PEEK = 2, LA_MORE = 0x8000 };
 
 LA_API la_sock la_socket(struct la_engine *e, int family); /* -EAFNOSUPPORT, -ENFILE */
-LA_API int la_bind(struct la_engine *e, la_sock s,
-		   const struct la_endpoint *at); /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL */
-LA_API int la_listen(struct la_engine *e, la_sock s, int backlog);
-LA_API int la_connect(struct la_engine *e, la_sock s,
-		      const struct la_endpoint *to); /* -EINPROGRESS when under way; -EADDRNOTAVAIL: no port left */
+/* -EADDRINUSE, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EINVAL; -ENOBUFS: max_bound. */
+LA_API int la_bind(struct la_engine *e, la_sock s, const struct la_endpoint *at);
+LA_API int la_listen(struct la_engine *e, la_sock s, int backlog); /* -EADDRINUSE, -EINVAL; -ENOBUFS: max_bound */
+/*
+ * -EINPROGRESS when under way; again then -EALREADY, 0 once when connected, or why it failed; -EISCONN. At first
+ * -EADDRNOTAVAIL: no port left, or the four-tuple is in use; -ENOBUFS: max_destinations, max_port_maps, or no room for
+ * its TIME_WAIT (engine.tw_full refuse); -EAFNOSUPPORT; -ENETUNREACH: not unicast, IPv4 for an IPv6 socket, or no
+ * address of ours to go from.
+ */
+LA_API int la_connect(struct la_engine *e, la_sock s, const struct la_endpoint *to);
 LA_API la_sock la_accept(struct la_engine *e, la_sock listener,
 			 struct la_endpoint *ret_peer); /* -EAGAIN; ret_peer may be NULL */
 LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len,

@@ -19,7 +19,7 @@ static struct port_range range_of(const struct conn *c)
 	const struct engine *e = c->eng;
 	uint16_t low = (uint16_t)e->k.port_low, high = (uint16_t)e->k.port_high;
 	uint16_t own_low = (uint16_t)c->opt.port_range, own_high = (uint16_t)(c->opt.port_range >> 16);
-	struct port_range r = {low, high, e->cfg.shard, e->cfg.shards};
+	struct port_range r = {.low = low, .high = high, .shard = e->cfg.shard, .shards = e->cfg.shards};
 
 	if (low <= own_low && own_low <= high)
 		r.low = own_low;
@@ -174,6 +174,15 @@ static int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool 
 	return err;
 }
 
+/* Could a record of this destination be taken over at all? Those that are mature were so by the knobs of then. */
+static bool may_reuse(const struct engine *e, const struct tuple *t)
+{
+	if (!e->k.tw_reuse)
+		return false;
+	return !timewait_reuse_only_loopback(&e->k) || addr_is_loopback(&t->raddr) ||
+	       addr_is_loopback(addrs_get(e->addrs, t->laddr));
+}
+
 /* Ports of TIME_WAITs that are old enough by now may come to help; the hand that finds them wakes nobody up. */
 static int take_port(struct conn *c, struct way *w, bool *ret_reused)
 {
@@ -184,9 +193,9 @@ static int take_port(struct conn *c, struct way *w, bool *ret_reused)
 
 	if (range.low > range.high)
 		return -EADDRNOTAVAIL;
+	range.spare_mature = !may_reuse(e, &w->t);
 	do
-		err = ports_choose(e->ports, w->t.laddr, &w->t.raddr, w->t.rport, &range, bound, &e->rng, &w->t.lport,
-				   ret_reused);
+		err = ports_choose(e->ports, &w->t, &range, bound, &e->rng, ret_reused);
 	while (err == -EADDRNOTAVAIL && tw_mature(e, MATURE_AT_ONCE));
 	if (err == -EADDRNOTAVAIL)
 		e->n.la_ports_exhausted++;

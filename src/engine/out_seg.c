@@ -79,9 +79,10 @@ size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
 	s.len = 0;
 	s.opts.has_mss = true;
 	s.opts.mss = c->adv_mss;
-	s.opts.has_wscale = !answers || c->wscale_ok; /* RFC 7323 2.2, 3.2: a SYN offers, a SYN+ACK agrees */
+	/* RFC 7323 2.2, 3.2: a SYN offers what the knobs said at connect(), a SYN+ACK agrees. */
+	s.opts.has_wscale = c->wscale_ok;
 	s.opts.wscale = c->rcv_wscale;
-	s.opts.has_ts = answers ? c->ts_ok : c->eng->k.timestamps != 0;
+	s.opts.has_ts = c->ts_ok;
 	if (answers)
 		c->last_ack_sent = c->rcv_nxt;
 	else

@@ -50,25 +50,26 @@ const struct port_bits port_bits_none;
 
 static uint64_t full_words(const struct port_search *s, unsigned group)
 {
-	return s->busy[0]->full[group] | s->busy[1]->full[group] | s->busy[2]->full[group];
+	return s->busy[0]->full[group] | s->busy[1]->full[group] | s->busy[2]->full[group] | s->busy[3]->full[group];
 }
 
 static inline uint64_t busy_ports(const struct port_search *s, unsigned w)
 {
-	return s->busy[0]->word[w] | s->busy[1]->word[w] | s->busy[2]->word[w] | s->skip;
+	return s->busy[0]->word[w] | s->busy[1]->word[w] | s->busy[2]->word[w] | s->busy[3]->word[w] | s->skip;
 }
 
 /* Words that are full only of two sets together are not in the summaries: eight at a time where there are many. */
 static inline bool eight_full(const struct port_search *s, unsigned w)
 {
 	typedef uint64_t pair __attribute__((vector_size(16)));
-	pair all = {UINT64_MAX, UINT64_MAX}, x, y, z;
+	pair all = {UINT64_MAX, UINT64_MAX}, x, y, z, m;
 
 	for (unsigned i = w; i < w + 8; i += 2) {
 		memcpy(&x, &s->busy[0]->word[i], sizeof(x));
 		memcpy(&y, &s->busy[1]->word[i], sizeof(y));
 		memcpy(&z, &s->busy[2]->word[i], sizeof(z));
-		all &= x | y | z;
+		memcpy(&m, &s->busy[3]->word[i], sizeof(m));
+		all &= x | y | z | m;
 	}
 	return ((all[0] & all[1]) | s->skip) == UINT64_MAX;
 }
@@ -308,6 +309,7 @@ static struct dest *dest_new(struct ports *p, uint32_t *link, const struct tuple
 {
 	uint32_t n = p->free_dest;
 
+	must(p->dests);
 	if (n != NONE)
 		p->free_dest = p->dests[n].next;
 	else if (p->dests_touched < p->max_dests)
@@ -339,11 +341,11 @@ static unsigned list_find(const struct dest *d, uint16_t port) /* d->held: not t
 	return i;
 }
 
-static bool list_uses(const struct dest *d, uint16_t port)
+static bool list_uses(const struct dest *d, uint16_t port, bool spare_mature)
 {
 	unsigned i = list_find(d, port);
 
-	return i < d->held && !(d->mature >> i & 1);
+	return i < d->held && (spare_mature || !(d->mature >> i & 1));
 }
 
 static void list_remove(struct dest *d, unsigned i)
@@ -358,12 +360,13 @@ static void list_remove(struct dest *d, unsigned i)
 /* ---- choice ---- */
 
 /* d may be NULL. A list is not in the search's sets; it holds up no more than LIST_MAX rounds. */
-static uint16_t first_free(const struct port_search *s, const struct dest *d, unsigned from, unsigned to)
+static uint16_t first_free(const struct port_search *s, const struct dest *d, bool spare_mature, unsigned from,
+			   unsigned to)
 {
 	for (;;) {
 		uint16_t port = port_search(s, from, to);
 
-		if (port == 0 || !d || d->map != NONE || !list_uses(d, port))
+		if (port == 0 || !d || d->map != NONE || !list_uses(d, port, spare_mature))
 			return port;
 		if (port == to)
 			return 0;
@@ -379,9 +382,9 @@ static uint16_t pick(const struct port_search *s, const struct dest *d, const st
 	if (low > range->high)
 		return 0;
 	start = low + rng_below(rng, range->high - low + 1);
-	port = first_free(s, d, start, range->high);
+	port = first_free(s, d, range->spare_mature, start, range->high);
 	if (port == 0 && start > low)
-		port = first_free(s, d, low, start - 1);
+		port = first_free(s, d, range->spare_mature, low, start - 1);
 	return port;
 }
 
@@ -418,27 +421,28 @@ static bool dest_take(struct ports *p, struct dest *d, uint16_t port, bool *ret_
 	return true;
 }
 
-int ports_choose(struct ports *p, laddr_t laddr, const struct addr *raddr, uint16_t rport,
-		 const struct port_range *range, const struct port_bits *bound, struct rng *rng, uint16_t *ret_port,
-		 bool *ret_reused)
+int ports_choose(struct ports *p, struct tuple *t, const struct port_range *range, const struct port_bits *bound,
+		 struct rng *rng, bool *ret_reused)
 {
-	struct tuple t = {.raddr = *raddr, .laddr = laddr, .rport = rport};
-	struct port_search s = {.busy = {&port_bits_none, bound, ports_foreign(p, range)}};
-	uint32_t *link = dest_link(p, &t);
+	struct port_search s = {.busy = {&port_bits_none, bound, ports_foreign(p, range), &port_bits_none}};
+	uint32_t *link = dest_link(p, t);
 	struct dest *d = *link != NONE ? &p->dests[*link] : NULL;
 	bool reused;
 	uint16_t port;
 
-	if (d && d->map != NONE)
+	if (d && d->map != NONE) {
 		s.busy[0] = &map_at(p, d->map)->used;
+		if (range->spare_mature && d->mature)
+			s.busy[3] = &map_at(p, d->map)->mature;
+	}
 	port = pick(&s, d, range, rng);
 	if (port == 0)
 		return -EADDRNOTAVAIL;
 	if (!d)
-		d = dest_new(p, link, &t);
+		d = dest_new(p, link, t);
 	if (!d || !dest_take(p, d, port, &reused))
 		return -ENOBUFS;
-	*ret_port = port;
+	t->lport = port;
 	*ret_reused = reused;
 	return 0;
 }

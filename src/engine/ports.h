@@ -50,9 +50,9 @@ static inline void port_bits_clear(struct port_bits *b, uint16_t port)
 
 extern const struct port_bits port_bits_none;
 
-/* Where a port may be found: in none of three sets, and not one with bit (port % 64) of `skip`. */
+/* Where a port may be found: in none of four sets, and not one with bit (port % 64) of `skip`. */
 struct port_search {
-	const struct port_bits *busy[3]; /* port_bits_none where there are fewer */
+	const struct port_bits *busy[4]; /* port_bits_none where there are fewer */
 	uint64_t skip;
 };
 uint16_t port_search(const struct port_search *s, unsigned from, unsigned to); /* the first of from..to, or 0 */
@@ -60,6 +60,7 @@ uint16_t port_search(const struct port_search *s, unsigned from, unsigned to); /
 struct port_range {
 	uint16_t low, high; /* both in; port 0 is never given */
 	uint16_t shard, shards; /* only ports with port_shard() == shard; shards 0 or 1: all. The same in every call */
+	bool spare_mature; /* mature ports count as in use: no record may be taken over (tcp_tw_reuse was on, and is off) */
 };
 unsigned port_shard(uint16_t port, unsigned shards); /* a mixing of the port's bits modulo shards */
 
@@ -69,14 +70,13 @@ size_t ports_size(uint32_t max_destinations, uint32_t max_maps); /* about 70 oct
 struct ports *ports_init(void *mem, uint32_t max_destinations, uint32_t max_maps, struct hash_key key);
 
 /*
- * Takes a port for (laddr, raddr, rport) and returns it. bound: ports never chosen. -EADDRNOTAVAIL: all are in use or
+ * Takes a port for the rest of t and puts it into t->lport. bound: ports never chosen. -EADDRNOTAVAIL: all are in use or
  * bound; -ENOBUFS: no room for another destination or map. *ret_reused says that the port is held by a mature record,
  * which the caller takes over: from now on the connection, not the record, holds the port. A caller that leaves the
  * record where it is gives the port back by ports_mature().
  */
-int ports_choose(struct ports *p, laddr_t laddr, const struct addr *raddr, uint16_t rport,
-		 const struct port_range *range, const struct port_bits *bound, struct rng *rng, uint16_t *ret_port,
-		 bool *ret_reused);
+int ports_choose(struct ports *p, struct tuple *t, const struct port_range *range, const struct port_bits *bound,
+		 struct rng *rng, bool *ret_reused);
 
 /*
  * The holder of a chosen port is gone: connection closed with no record left, or record expired or removed. mature: it

@@ -142,7 +142,7 @@ static const struct icmp_meaning unreachable_v6[] = {
 	{ECONNREFUSED, true}, {EACCES, true}, {EACCES, true},
 };
 
-enum { ICMP4_UNREACHABLE = 3, ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12 };
+enum { ICMP4_UNREACHABLE = 3, ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12, ICMP4_HOST_UNREACHABLE = 1 /* code */ };
 enum { ICMP6_UNREACHABLE = 1, ICMP6_TIME_EXCEEDED = 3, ICMP6_PARAMETER = 4 };
 
 static struct icmp_meaning icmp_meaning(const struct icmp_error *i)
@@ -181,6 +181,23 @@ static void icmp_for_conn(struct conn *c, struct icmp_meaning m)
 	}
 }
 
+/*
+ * Linux ends a request (a child that is not established) at other errors than a socket: IPv4 3/0, 3/1, 11 and 12
+ * (tcp_v4_err), so that no port unreachable does; IPv6 the hard ones and 4 (tcp_v6_err).
+ */
+static bool linux_ends_request(const struct icmp_error *i, struct icmp_meaning m)
+{
+	if (!addr_is_v4(&i->src))
+		return m.hard || i->type == ICMP6_PARAMETER;
+	return i->type != ICMP4_UNREACHABLE || i->code <= ICMP4_HOST_UNREACHABLE;
+}
+
+static bool spares_request(const struct conn *c, const struct icmp_error *i, struct icmp_meaning m)
+{
+	return c->listener && c->state == SYN_RECEIVED && c->eng->k.policy != POLICY_RFC9293 && m.err &&
+	       !linux_ends_request(i, m);
+}
+
 static void icmp_in(struct engine *e, const struct icmp_error *i)
 {
 	int laddr = addrs_find(e->addrs, &i->src);
@@ -194,6 +211,10 @@ static void icmp_in(struct engine *e, const struct icmp_error *i)
 	}
 	/* RFC 5927 4.1: about something in flight. A TIME_WAIT has nothing in flight. */
 	if (!c || seq_lt(i->seq, c->snd_una) || !seq_lt(i->seq, c->snd_nxt)) {
+		e->n.la_icmp_ignored++;
+		return;
+	}
+	if (spares_request(c, i, m)) {
 		e->n.la_icmp_ignored++;
 		return;
 	}

@@ -13,13 +13,25 @@ enum { ISS_STEP = 65537 }; /* RFC 9293 3.4.1's "larger than the largest sequence
 
 enum admission { ADMIT, ADMIT_COOKIE, REFUSE };
 
+/*
+ * Half of all sockets: the SYN queue is full whatever the backlog, or a flood would take every block there is, also those
+ * of listeners that nobody floods.
+ */
+static bool syn_full(const struct conn *l)
+{
+	const struct engine *e = l->eng;
+	uint32_t most = e->n_conns / 2;
+
+	return listener_syn_full(l) || e->n_embryonic >= (most ? most : 1);
+}
+
 /* The order is that of Linux 6.18: SYN queue, accept queue, tcp_tw_recycle or the reserve of tcp_max_syn_backlog. */
 static enum admission admit(struct conn *l, const struct seg *s, bool reopens)
 {
 	struct engine *e = l->eng;
 	enum admission ret = ADMIT;
 
-	if (!reopens && (e->k.syncookies == 2 || listener_syn_full(l))) {
+	if (!reopens && (e->k.syncookies == 2 || syn_full(l))) {
 		if (!e->k.syncookies) {
 			e->n.req_q_full_drop++;
 			return REFUSE;
@@ -33,7 +45,7 @@ static enum admission admit(struct conn *l, const struct seg *s, bool reopens)
 	}
 	if (reopens || ret == ADMIT_COOKIE)
 		return ret;
-	if (e->k.tw_recycle) {
+	if (timewait_recycles(&e->k)) {
 		if (s->opts.has_ts && e->k.timestamps && peers_refuse(e->peers, &s->src, s->opts.tsval, e->now)) {
 			e->n.paws_passive++;
 			return REFUSE;

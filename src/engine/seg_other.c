@@ -71,6 +71,7 @@ static void tailor(struct conn *c, struct seg *s)
 {
 	uint32_t wnd = rcv_wnd(c), old, ahead;
 
+	c->seg_seq = s->seq;
 	if (s->flags & F_RST) /* RFC 5961 3.2 asks where it really begins */
 		return;
 	if (seq_lt(s->seq, c->rcv_nxt)) {
@@ -221,8 +222,13 @@ static enum step syn_in_syn_received(struct conn *c, struct seg *s)
 {
 	if (seq_eq(s->seq, c->irs))
 		return syn_again(c, s);
-	if (!c->passive || c->eng->k.policy != POLICY_RFC9293) {
+	if (!c->passive) {
 		challenge_syn(c);
+		return DONE;
+	}
+	if (fails_paws(c, s)) { /* the first step left it to us: an old duplicate must not end a connection */
+		c->eng->n.paws_estab++;
+		answer_unacceptable(c, s, &c->eng->n.ack_skipped_paws);
 		return DONE;
 	}
 	if (!is_acceptable(c, s)) {
@@ -230,6 +236,8 @@ static enum step syn_in_syn_received(struct conn *c, struct seg *s)
 		return DONE;
 	}
 	c->eng->n.embryonic_rsts++;
+	if (c->eng->k.policy != POLICY_RFC9293) /* Linux tells the peer, too */
+		reply_rst(c->eng, s, &c->t);
 	conn_end(c, SYN_RCVD_SYN, 0); /* "return this connection to the LISTEN state" */
 	return DONE;
 }

@@ -5,7 +5,7 @@
 
 enum step { NEXT, DONE };
 
-#define PAWS_VALID (24 * 24 * 3600 * NSEC_PER_S) /* RFC 7323 5.5 */
+#define PAWS_VALID (UINT64_C(24) * 24 * 3600 * NSEC_PER_S) /* RFC 7323 5.5 */
 
 enum step fifth_check_ack(struct conn *c, struct seg *s);
 

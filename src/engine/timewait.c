@@ -171,11 +171,13 @@ struct tw_verdict timewait_judge(struct tw_rec *rec, const struct seg *s, const 
 
 /* ---- lengths and ages ---- */
 
+bool timewait_recycles(const struct knobs *k) { return k->policy == POLICY_LINUX_2_6 && k->tw_recycle; }
+
 uint32_t timewait_len_ms(const struct knobs *k, bool has_ts, uint32_t rto_ms)
 {
 	uint64_t recycled = (uint64_t)rto_ms * 7 / 2;
 
-	if (k->policy == POLICY_LINUX_2_6 && k->tw_recycle && has_ts)
+	if (timewait_recycles(k) && has_ts)
 		return recycled < TW_LEN_MAX_MS ? (uint32_t)recycled : TW_LEN_MAX_MS;
 	return (uint32_t)k->tw_ms;
 }

@@ -40,6 +40,9 @@ struct tw_verdict {
 /* s must be for this tuple. rec is not changed but for TW_BECOMES_TIME_WAIT (kind, rcv_nxt, ts_recent). */
 struct tw_verdict timewait_judge(struct tw_rec *rec, const struct seg *s, const struct knobs *k);
 
+/* tcp_tw_recycle acts: it is set, and the policy is of a kernel that had it. */
+bool timewait_recycles(const struct knobs *k);
+
 /* How long a connection stays in TIME_WAIT, in ms: engine.time_wait_ms; tcp_tw_recycle (linux-2.6) with timestamps: 3.5 RTO. */
 uint32_t timewait_len_ms(const struct knobs *k, bool has_ts, uint32_t rto_ms);
 

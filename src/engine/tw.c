@@ -259,7 +259,7 @@ void tw_enter(struct conn *c, enum tw_kind kind, uint32_t len_ms)
 		e->n.tw++;
 	else
 		e->n.tw_killed++;
-	if (e->k.tw_recycle && c->ts_ok)
+	if (timewait_recycles(&e->k) && c->ts_ok)
 		peers_note(e->peers, &c->t.raddr, c->ts_recent, e->now);
 	hand_port_over(c);
 	conn_to_record(c);
@@ -357,7 +357,7 @@ static void becomes_time_wait(struct engine *e, bool v6, tw_id id, struct tw_rec
 	rec->kind = TW_FIN_WAIT_2; /* whatever the judge made of it: the edge begins there */
 	record_go(e, rec, F5_17_FIN_WAIT_2_FIN);
 	rec->kind = TW_TIME_WAIT;
-	if (e->k.tw_recycle && rec->has_ts)
+	if (timewait_recycles(&e->k) && rec->has_ts)
 		peers_note(e->peers, &rec->t.raddr, rec->ts_recent, e->now);
 	if (len_ms == 0) {
 		remove_record(e, v6, id, rec, F5_20_2MSL);

@@ -76,7 +76,7 @@ struct flow *flow_new(struct work *k, unsigned host, la_sock sock)
 	f->read_chunk = rng_chance(r, 0.8) ? READ_MAX : (uint16_t)draw_log(r, 64, READ_MAX);
 	f->read_delay = rng_chance(r, 0.1) ? draw_log(r, NSEC_PER_MS, 500 * NSEC_PER_MS) : 0;
 	f->hold = rng_chance(r, 0.6) ? 0 : draw_log(r, NSEC_PER_MS, NSEC_PER_S);
-	la_user_set(engine_of(k, f), sock, number_of(k, f) + HOSTS_MAX * 2 * LISTENERS_MAX);
+	la_user_set(engine_of(k, f), sock, number_of(k, f) + HOSTS_MAX * HOST_LISTENERS);
 	draw_options(k, f);
 	work_timer(k, draw_log(r, NSEC_PER_S, k->setup.patience), T_PATIENCE, number_of(k, f));
 	return f;

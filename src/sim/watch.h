@@ -106,7 +106,7 @@ struct watch {
 void watch_init(struct watch *w, struct verdict *v);
 void watch_learn(struct watch *w, unsigned host, const struct la_engine *e); /* its rules, from its knobs */
 void watch_edge(struct watch *w, unsigned host, const struct la_trace *t);
-void watch_out(struct watch *w, unsigned host, const struct seg *s);
+void watch_out(struct watch *w, unsigned host, const struct seg *g);
 /* An engine is handed a segment (s only for IN_TCP and IN_FORGED); all it does until watch_in_end() is its answer. */
 void watch_in_begin(struct watch *w, unsigned host, nsec_t at, enum input_kind kind, const struct seg *s);
 void watch_in_end(struct watch *w);

@@ -34,13 +34,13 @@ static void listener_open(struct work *k, unsigned host, unsigned i)
 		if (rng_chance(&k->rng, 0.8))
 			la_setsockopt(e, l->sock, LA_SO_REUSEADDR, &one, sizeof(one));
 		if (la_bind(e, l->sock, &at) == 0 && la_listen(e, l->sock, (int)k->setup.host[host].backlog) == 0) {
-			la_user_set(e, l->sock, host * 2 * LISTENERS_MAX + i);
+			la_user_set(e, l->sock, host * HOST_LISTENERS + i);
 			return;
 		}
 		la_close(e, l->sock);
 	}
 	l->sock = 0;
-	work_timer(k, NSEC_PER_S, T_LISTENER_OPEN, host * 2 * LISTENERS_MAX + i); /* its TIME_WAITs may be in the way */
+	work_timer(k, NSEC_PER_S, T_LISTENER_OPEN, host * HOST_LISTENERS + i); /* its TIME_WAITs may be in the way */
 }
 
 static void listener_close(struct work *k, unsigned host, unsigned i)
@@ -91,7 +91,7 @@ static void accept_all(struct work *k, unsigned host, struct listener *l)
 static void on_event(void *arg, unsigned host, const struct la_event *ev)
 {
 	struct work *k = arg;
-	uint64_t listeners = HOSTS_MAX * 2 * LISTENERS_MAX;
+	uint64_t listeners = (uint64_t)HOSTS_MAX * HOST_LISTENERS;
 
 	if (ev->user >= listeners) {
 		must(ev->user - listeners < k->n_flows);
@@ -99,13 +99,13 @@ static void on_event(void *arg, unsigned host, const struct la_event *ev)
 		return;
 	}
 	if (k->setup.host[host].accept_delay) {
-		struct listener *l = &k->listener[host][ev->user % (2 * LISTENERS_MAX)];
+		struct listener *l = &k->listener[host][ev->user % HOST_LISTENERS];
 
 		if (!l->resting)
 			work_timer(k, k->setup.host[host].accept_delay, T_ACCEPT, (uint32_t)ev->user);
 		l->resting = true;
 	} else {
-		accept_all(k, host, &k->listener[host][ev->user % (2 * LISTENERS_MAX)]);
+		accept_all(k, host, &k->listener[host][ev->user % HOST_LISTENERS]);
 	}
 }
 
@@ -238,7 +238,7 @@ static void on_restart(struct work *k, unsigned host)
 	for (uint32_t i = 0; i < k->n_flows; i++)
 		if (k->flow[i].host == host)
 			k->flow[i].sock = 0;
-	for (unsigned i = 0; i < 2 * LISTENERS_MAX; i++) {
+	for (unsigned i = 0; i < HOST_LISTENERS; i++) {
 		k->listener[host][i].sock = 0;
 		k->listener[host][i].resting = false;
 		if (k->listener[host][i].port)
@@ -313,7 +313,7 @@ static void on_over(struct work *k)
 	k->over = true;
 	for (unsigned h = 0; h < k->setup.n_hosts; h++) {
 		net_touch(k->net, h);
-		for (unsigned i = 0; i < 2 * LISTENERS_MAX; i++)
+		for (unsigned i = 0; i < HOST_LISTENERS; i++)
 			listener_close(k, h, i);
 		net_settle(k->net, h);
 	}
@@ -334,7 +334,7 @@ static void listener_connect(struct work *k, unsigned host, unsigned i)
 
 static void on_listener(struct work *k, enum work_timer t, uint32_t arg)
 {
-	unsigned host = arg / (2 * LISTENERS_MAX), i = arg % (2 * LISTENERS_MAX);
+	unsigned host = arg / HOST_LISTENERS, i = arg % HOST_LISTENERS;
 
 	net_touch(k->net, host);
 	if (t == T_LISTENER_OPEN) {
@@ -416,7 +416,7 @@ static void plan_disasters(struct work *k)
 	for (unsigned i = 0; i < s->n_forged; i++)
 		work_timer(k, sometime(k), T_FORGE, 0);
 	for (unsigned i = 0; i < s->n_listener_closes; i++)
-		work_timer(k, sometime(k), T_LISTENER_CLOSE, rng_below(r, s->n_hosts) * 2 * LISTENERS_MAX);
+		work_timer(k, sometime(k), T_LISTENER_CLOSE, rng_below(r, s->n_hosts) * HOST_LISTENERS);
 }
 
 int work_begin(struct work *k, struct net *n, uint64_t seed)

@@ -6,7 +6,15 @@
 #pragma once
 #include "sim/setup.h"
 
-enum { FLOWS_MAX = 1024, LISTENERS_MAX = 2, LISTEN_PORT = 80, BOUND_PORT = 9000, BOUND_PORTS = 4, READ_MAX = 4096 };
+enum {
+	FLOWS_MAX = 1024,
+	LISTENERS_MAX = 2,
+	HOST_LISTENERS = 2 * LISTENERS_MAX /* both families */,
+	LISTEN_PORT = 80,
+	BOUND_PORT = 9000,
+	BOUND_PORTS = 4,
+	READ_MAX = 4096
+};
 
 enum ending {
 #define ENDING(id, name) END_##id,
@@ -46,7 +54,7 @@ struct work {
 	uint64_t connects, accepts, refused_by[4]; /* EADDRNOTAVAIL, EADDRINUSE, ENFILE, others */
 	uint64_t octets, closes[N_ENDINGS], errors, patience_ended, old_octets;
 	uint64_t restarts;
-	struct listener listener[HOSTS_MAX][2 * LISTENERS_MAX];
+	struct listener listener[HOSTS_MAX][HOST_LISTENERS];
 	struct flow flow[FLOWS_MAX];
 	uint8_t buf[READ_MAX];
 };

@@ -10,6 +10,8 @@ static char buf[70000];
 static int64_t get(struct la_engine *e, la_sock s) { return la_recv(e, s, buf, sizeof(buf), 0); }
 static int64_t put(struct la_engine *e, la_sock s) { return la_send(e, s, "x", 1, 0); }
 
+enum { POOL = 16384 }; /* 17 bits of a handle are left */
+
 /* ---- handles and arguments that are none ---- */
 
 TEST(any_call__bad_handle__ebadf)
@@ -88,6 +90,35 @@ TEST(any_call__null__efault_or_einval)
 	pair_done(&p);
 }
 
+/* The bits of a handle that max_sockets does not need tell its uses apart. */
+TEST(socket__one_block__same_handle_after_2_to_the_31_over_max_sockets)
+{
+	static const uint32_t sockets[] = {POOL, POOL / 4 * 3 + 1};
+	enum { USES = (1U << 31) / POOL };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair p;
+
+		pair_init_with(&p, &(struct la_config){.max_sockets = sockets[i],
+						       .max_time_wait4 = 16,
+						       .max_time_wait6 = 16,
+						       .send_buffer = 2048,
+						       .receive_buffer = 2048});
+		la_sock first = la_socket(p.a, LA_INET), s;
+
+		assert_int_equal(la_close(p.a, first), 0);
+		for (uint32_t n = 1; n < USES - 1; n++) {
+			s = la_socket(p.a, LA_INET);
+			if (s <= 0 || s == first || la_close(p.a, s))
+				fail_msg("use %u: %d", n, s);
+			if (la_poll(p.a, first))
+				fail_msg("the old handle is good again");
+		}
+		assert_int_equal(la_socket(p.a, LA_INET), first); /* 0 is no generation */
+		pair_done(&p);
+	}
+}
+
 TEST(socket__family__afnosupport_and_enfile)
 {
 	struct pair p;
@@ -107,7 +138,7 @@ TEST(socket__family__afnosupport_and_enfile)
 	assert_int_equal(la_close(p.a, s[7]), 0);
 	la_sock again = la_socket(p.a, LA_INET);
 	assert_true(again > 0);
-	assert_int_not_equal(again, s[7]); /* the number is not given out again soon */
+	assert_int_not_equal(again, s[7]); /* the number is not given out again soon: see below */
 	pair_done(&p);
 }
 
@@ -680,15 +711,15 @@ TEST(setsockopt__maxseg__announced_by_both_ends)
 }
 
 RUN(T(any_call__bad_handle__ebadf), T(any_call__null__efault_or_einval), T(socket__family__afnosupport_and_enfile),
-    T(fresh__every_call__as_linux), T(listener__every_call__as_linux),
-    T(connect__listener_under_rfc9293__opens_actively), T(connect__address__family_and_route),
-    T(connect__no_address_of_family__enetunreach), T(connect__source_address__nearest),
-    T(connect__step_by_step__einprogress_ealready_0_eisconn), T(connect__refused__error_once_then_again),
-    T(connect__nobody_answers__etimedout), T(shutdown__syn_sent__new_socket_with_econnreset),
-    T(established__data__both_ways), T(reset__data_pending__data_then_error_once_then_eof),
-    T(reset__send_first__econnreset_then_epipe), T(reset__close_wait__epipe_and_eof),
-    T(half_close__data_the_other_way__arrives), T(shutdown_rd__later_data__still_delivered),
-    T(setsockopt__ranges__as_linux), T(setsockopt__lengths_and_numbers__refused),
-    T(setsockopt__maxseg__announced_by_both_ends), T(setsockopt__keepalive__on_a_connection_at_once),
-    T(setsockopt__nodelay__sends_what_nagle_kept), T(setsockopt__quickack__sends_what_was_delayed),
-    T(getsockopt__error__soft_one_too))
+    T(socket__one_block__same_handle_after_2_to_the_31_over_max_sockets), T(fresh__every_call__as_linux),
+    T(listener__every_call__as_linux), T(connect__listener_under_rfc9293__opens_actively),
+    T(connect__address__family_and_route), T(connect__no_address_of_family__enetunreach),
+    T(connect__source_address__nearest), T(connect__step_by_step__einprogress_ealready_0_eisconn),
+    T(connect__refused__error_once_then_again), T(connect__nobody_answers__etimedout),
+    T(shutdown__syn_sent__new_socket_with_econnreset), T(established__data__both_ways),
+    T(reset__data_pending__data_then_error_once_then_eof), T(reset__send_first__econnreset_then_epipe),
+    T(reset__close_wait__epipe_and_eof), T(half_close__data_the_other_way__arrives),
+    T(shutdown_rd__later_data__still_delivered), T(setsockopt__ranges__as_linux),
+    T(setsockopt__lengths_and_numbers__refused), T(setsockopt__maxseg__announced_by_both_ends),
+    T(setsockopt__keepalive__on_a_connection_at_once), T(setsockopt__nodelay__sends_what_nagle_kept),
+    T(setsockopt__quickack__sends_what_was_delayed), T(getsockopt__error__soft_one_too))

@@ -86,22 +86,24 @@ static int bind_and_listen(struct rig *r, struct bind_req q)
 	return e;
 }
 
+static void check_cell(size_t s, laddr_t old_laddr, uint8_t old, laddr_t new_laddr, uint8_t new)
+{
+	struct rig *r = new_rig(4);
+	bind_id id = add(r, req(old_laddr, 80, old), old_states[s].cls);
+	int expected = old_states[s].rows[old][new] == 'x' ? -EADDRINUSE : 0;
+
+	if (bind_and_listen(r, req(new_laddr, 80, new)) != expected)
+		fail_msg("%s, old flags %u, new flags %u", old_states[s].state, old, new);
+	binds_sub(r->b, id, old_states[s].cls, old);
+	free_rig(r);
+}
+
 static void check_matrix(laddr_t old_laddr, laddr_t new_laddr)
 {
-	for (size_t s = 0; s < ARRAY_LEN(old_states); s++) {
-		for (uint8_t old = 0; old < BIND_FLAGS; old++) {
-			for (uint8_t new = 0; new < BIND_FLAGS; new ++) {
-				struct rig *r = new_rig(4);
-				bind_id id = add(r, req(old_laddr, 80, old), old_states[s].cls);
-				int expected = old_states[s].rows[old][new] == 'x' ? -EADDRINUSE : 0;
-
-				if (bind_and_listen(r, req(new_laddr, 80, new)) != expected)
-					fail_msg("%s, old flags %u, new flags %u", old_states[s].state, old, new);
-				binds_sub(r->b, id, old_states[s].cls, old);
-				free_rig(r);
-			}
-		}
-	}
+	for (size_t s = 0; s < ARRAY_LEN(old_states); s++)
+		for (unsigned flags = 0; flags < BIND_FLAGS * BIND_FLAGS; flags++)
+			check_cell(s, old_laddr, (uint8_t)(flags / BIND_FLAGS), new_laddr,
+				   (uint8_t)(flags % BIND_FLAGS));
 }
 
 TEST(matrix__96_cells_of_linux_6_18)
@@ -313,9 +315,7 @@ static struct tuple connect_from(struct rig *r, laddr_t laddr, uint16_t port, ui
 	struct tuple t = {.raddr = addr_v4(10, 0, 0, 1), .laddr = laddr, .rport = 443};
 	bool reused;
 
-	assert_int_equal(
-		ports_choose(r->p, laddr, &t.raddr, 443, &one, binds_bound(r->b, false), &r->rng, &t.lport, &reused),
-		0);
+	assert_int_equal(ports_choose(r->p, &t, &one, binds_bound(r->b, false), &r->rng, &reused), 0);
 	binds_chosen(r->b, port, false, flags, 1);
 	return t;
 }
@@ -329,19 +329,19 @@ static void disconnect(struct rig *r, const struct tuple *t, uint8_t flags)
 /* kernel-truth 7.2: a client's port blocks a later server on it; a different local address is fine. */
 TEST(chosen__stands_in_the_way_of_bind_as_a_child_does)
 {
-	for (uint8_t old = 0; old < BIND_FLAGS; old++) {
+	for (unsigned old = 0; old < BIND_FLAGS; old++) {
 		struct rig *r = new_rig(2);
-		struct tuple t = connect_from(r, 1, 40000, old);
+		struct tuple t = connect_from(r, 1, 40000, (uint8_t)old);
 
-		for (uint8_t new = 0; new < BIND_FLAGS; new ++) {
+		for (unsigned new = 0; new < BIND_FLAGS; new ++) {
 			int expected = beside_other[old][new] == 'x' ? -EADDRINUSE : 0;
 
-			assert_int_equal(check(r, req(LADDR_ANY, 40000, new)), expected);
-			assert_int_equal(check(r, req(1, 40000, new)), expected);
-			assert_int_equal(check(r, req(2, 40000, new)), 0);
-			assert_int_equal(check(r, req(1, 40001, new)), 0);
+			assert_int_equal(check(r, req(LADDR_ANY, 40000, (uint8_t) new)), expected);
+			assert_int_equal(check(r, req(1, 40000, (uint8_t) new)), expected);
+			assert_int_equal(check(r, req(2, 40000, (uint8_t) new)), 0);
+			assert_int_equal(check(r, req(1, 40001, (uint8_t) new)), 0);
 		}
-		disconnect(r, &t, old);
+		disconnect(r, &t, (uint8_t)old);
 		assert_int_equal(check(r, req(LADDR_ANY, 40000, 0)), 0);
 		free_rig(r);
 	}
@@ -597,7 +597,7 @@ static void model_connect(struct rig *r, struct holder *h)
 
 	if (q.laddr == LADDR_ANY)
 		return;
-	if (ports_choose(r->p, t.laddr, &t.raddr, t.rport, &one, binds_bound(r->b, q.v6), &r->rng, &t.lport, &reused))
+	if (ports_choose(r->p, &t, &one, binds_bound(r->b, q.v6), &r->rng, &reused))
 		return;
 	assert_false(bound);
 	binds_chosen(r->b, q.port, q.v6, q.flags, 1);

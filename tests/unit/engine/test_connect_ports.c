@@ -361,6 +361,42 @@ TEST(tw_reuse__switched_off_after_maturity__record_expires)
 	pair_done(&p);
 }
 
+/* 89 of 100 ports belong to records that were mature and may not be taken any more: the 11 free ones are all found. */
+TEST(tw_reuse__switched_off_after_maturity__free_ports_are_all_found)
+{
+	struct pair p;
+	enum { N = 89, FREE = 11 };
+
+	pair_init(&p);
+	set_knob(p.a, "net.ipv4.tcp_tw_reuse", "1");
+	range(&p, "40000 40099");
+	la_sock l = listen_at(p.b, "10.0.0.2", 80, 4);
+	for (unsigned i = 0; i < N; i++) {
+		struct joint j = {.listener = l, .client = connect_to(p.a, "10.0.0.2", 80)};
+
+		pair_run(&p);
+		j.server = accept_from(p.b, l);
+		pair_close_active(&p, &j);
+	}
+	pair_pass(&p, 2000);
+	for (unsigned value = 0; value <= 2; value += 2) { /* 2: loopback only, and these are not */
+		la_sock s[FREE];
+
+		set_knob(p.a, "net.ipv4.tcp_tw_reuse", value ? "2" : "0");
+		for (unsigned i = 0; i < FREE; i++)
+			s[i] = connect_to(p.a, "10.0.0.2", 80);
+		assert_int_equal(try_connect(p.a, "10.0.0.2", 80), -EADDRNOTAVAIL);
+		assert_int_equal(records(p.a), N);
+		for (unsigned i = 0; i < FREE; i++)
+			assert_int_equal(la_abort(p.a, s[i]), 0);
+	}
+	set_knob(p.a, "net.ipv4.tcp_tw_reuse", "1");
+	for (unsigned i = 0; i < 60; i++)
+		assert_int_equal(try_connect(p.a, "10.0.0.2", 80), -EINPROGRESS);
+	assert_in_range(records(p.a), N - 60, N - 60 + FREE);
+	pair_done(&p);
+}
+
 /* Older records of another destination stand before it, and nobody has called la_advance(). */
 TEST(tw_reuse__record_behind_many__found_by_connect)
 {
@@ -634,6 +670,7 @@ RUN(T(range_used_up__one_destination__eaddrnotavail), T(port_given_back__after_r
     T(tw_reuse__delay__to_the_millisecond), T(tw_reuse__no_timestamps__never),
     T(tw_reuse__new_syn__goes_on_where_the_old_one_ended), T(tw_reuse__fin_wait_2_record__not_for_a_chosen_port),
     T(tw_reuse__switched_off_after_maturity__record_stays), T(tw_reuse__switched_off_after_maturity__record_expires),
+    T(tw_reuse__switched_off_after_maturity__free_ports_are_all_found),
     T(tw_reuse__record_behind_many__found_by_connect), T(tw_reuse__many_records__every_port_again),
     T(fixed_port__time_wait__taken_over_at_once), T(fixed_port__no_timestamps__eaddrnotavail),
     T(fixed_port__fin_wait_2_record__taken_too_and_peer_reset), T(fixed_port__four_tuple_in_use__eaddrnotavail),

@@ -116,6 +116,42 @@ TEST(knob__says_how_long)
 	EXPECT_ACK(&r, ISS + 1, IRS + 2);
 }
 
+TEST(knob__0__due_now_and_not_before)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.delayed_ack_ms = 0");
+
+	r.now += 5 * MS + 1;
+	text_in(&r, 0, 1);
+	assert_in_range(la_next_at(r.h), r.now, r.now + 2 * MS);
+	rig_pass(&r, 2 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+}
+
+/* RFC 7323 4.3 asks where a segment really begins, and what it begins before is the last ACK sent, not RCV.NXT. */
+TEST(overlap_while_it_is_pending__its_timestamp_is_echoed)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .ts = true);
+	uint32_t sent;
+
+	text_in(&r, 0, 10);
+	EXPECT_SILENCE(&r);
+	r.peer_tsval += 7;
+	text_in(&r, 0, 20); /* sent again with more: what is old is cut off */
+	sent = r.peer_tsval;
+	rig_pass(&r, 100 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 21);
+	assert_int_equal(r.out.seg.opts.tsecr, sent);
+	r.peer_tsval += 7;
+	sent = r.peer_tsval;
+	text_in(&r, 20, 10);
+	r.peer_tsval += 7;
+	text_in(&r, 25, 20); /* begins beyond the last ACK sent */
+	rig_pass(&r, 100 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 46);
+	assert_int_equal(r.out.seg.opts.tsecr, sent);
+}
+
 RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is_told_once_it_is_in_order),
     T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment), T(fin__at_once),
-    T(fin_out_of_order__acknowledged_when_the_rest_is_here), T(quickack__at_once_each), T(knob__says_how_long))
+    T(fin_out_of_order__acknowledged_when_the_rest_is_here), T(quickack__at_once_each), T(knob__says_how_long),
+    T(knob__0__due_now_and_not_before), T(overlap_while_it_is_pending__its_timestamp_is_echoed))

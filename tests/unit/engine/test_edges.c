@@ -31,7 +31,7 @@ static void rst(struct rig *r) { IN(r, .flags = F_RST, .seq = seq(rig_conn(r) ? 
 static void rst_ack(struct rig *r) { IN(r, .flags = F_RST | F_ACK, .ack = seq(ISS + 1)); }
 static void rst_record(struct rig *r) { IN(r, .flags = F_RST, .seq = seq(IRS + 1)); }
 static void an_hour(struct rig *r) { rig_pass(r, 3600 * NSEC_PER_S); }
-static void unreachable(struct rig *r) { rig_icmp(r, 3, 3, seq(ISS)); }
+static void unreachable(struct rig *r) { rig_icmp(r, 3, 1, seq(ISS)); }
 static void text(struct rig *r) { IN(r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 5); }
 static void syn(struct rig *r) { IN(r, .flags = F_SYN, .seq = seq(IRS + 100)); }
 
@@ -201,7 +201,7 @@ static const struct row {
 	{DATA_FIN_WAIT_1, FIN_WAIT_1, text, ORPHAN},
 	{DATA_FIN_WAIT_2, FIN_WAIT_2, text, ORPHAN},
 	{SYN_FIN_WAIT_2, FIN_WAIT_2, syn, ORPHAN},
-	{SYN_RCVD_SYN, SYN_RECEIVED, syn, KNOBS("engine.policy = rfc9293")},
+	{SYN_RCVD_SYN, SYN_RECEIVED, syn},
 	{TW_REOPEN, TIME_WAIT, reopen},
 	{TW_RESTORED, TIME_WAIT, reopen_and_rst, KNOBS("engine.tw_restore = 1")},
 	{TW_RESTORED_TIMEOUT, TIME_WAIT, reopen_and_wait, KNOBS("engine.tw_restore = 1")},
@@ -283,7 +283,7 @@ TEST(every_scenario_comes_to_rest)
 		rig_pass(&r, 7200 * NSEC_PER_S);
 		rig_drain(&r);
 		la_usage(r.h, &u);
-		if (memcmp(&u, &none, sizeof(u)))
+		if (memcmp(&u, &none, sizeof(u)) != 0)
 			fail_msg("%s: sockets %u conns %u tw %u dest %u bound %u timers %u", edges[rows[i].edge].name,
 				 u.sockets, u.connections, u.time_wait4, u.destinations, u.bound, u.timers);
 		rig_done(&r);

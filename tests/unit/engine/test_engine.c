@@ -289,6 +289,24 @@ TEST(next_at__timers_and_records)
 	pair_done(&p);
 }
 
+/* Time must not go backwards, and a program's next time is what it is told here. */
+TEST(next_at__overdue__is_now)
+{
+	struct pair p;
+	uint8_t packet[1500];
+
+	pair_init(&p);
+	connect_to(p.a, "192.0.2.1", 80);
+	pair_run(&p);
+	pair_pass_quietly(&p, 5000); /* its SYN is to be sent again for seconds */
+	assert_int_equal(la_output(p.a, p.now, packet, sizeof(packet)), 0);
+	assert_int_equal(la_next_at(p.a), p.now);
+	la_advance(p.a, la_next_at(p.a));
+	assert_int_not_equal(la_output(p.a, p.now, packet, sizeof(packet)), 0);
+	assert_true(la_next_at(p.a) > p.now);
+	pair_done(&p);
+}
+
 /* ---- traces ---- */
 
 struct seen {
@@ -518,6 +536,6 @@ TEST(input__noise__counted_and_nothing_else)
 
 RUN(T(config__null__refused), T(config__each_field__its_bounds), T(config__sizes__as_given),
     T(config__nonsense__a_size_or_refused), T(memory__exactly_la_size__never_beyond), T(address_add__errors),
-    T(knobs__set_get_load), T(next_at__timers_and_records), T(trace__a_life__every_edge),
+    T(knobs__set_get_load), T(next_at__timers_and_records), T(next_at__overdue__is_now), T(trace__a_life__every_edge),
     T(same_calls__other_memory__same_packets), T(snapshot__copied_back__same_packets),
     T(two_threads__ports_split__as_if_alone), T(input__noise__counted_and_nothing_else))

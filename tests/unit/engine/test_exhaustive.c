@@ -280,7 +280,7 @@ static void line_of(char *line, const struct start *s, unsigned flags, const str
 	size_t n = (size_t)snprintf(line, LINE_MAX_LEN, "%-19s ", s->name);
 
 	for (unsigned i = 0; i < 5; i++)
-		line[n++] = flags >> i & 1 ? letters[i] : '.';
+		line[n++] = (char)(flags >> i & 1 ? letters[i] : '.');
 	for (unsigned i = 0; i < t->n; i++)
 		n += (size_t)snprintf(line + n, LINE_MAX_LEN - n, "%s %u %s", i ? "," : "", t->times[i],
 				      t->outcome[i].text);

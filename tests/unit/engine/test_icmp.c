@@ -66,6 +66,31 @@ TEST(syn_received__child__is_dropped)
 	assert_int_equal(r.e->n_sockets, 1);
 }
 
+/* A request is no socket: Linux ends it at others than connect() (3/0, 3/1, 3/2, 3/3, 3/10 and 11/0 measured on 6.18). */
+TEST(syn_received__child__linux_ends_it_at_some_only)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool ends = rows[i].v6 ? rows[i].hard || rows[i].type == 4 : rows[i].type != 3 || rows[i].code <= 1;
+
+		RIG_AT_WITH(r, SYN_RECEIVED, .v6 = rows[i].v6);
+		rig_icmp(&r, rows[i].type, rows[i].code, seq(ISS));
+		EXPECT_STATE(&r, ends ? CLOSED : SYN_RECEIVED);
+		EXPECT_COUNT(&r, la_icmp_errors, ends);
+		EXPECT_COUNT(&r, la_icmp_ignored, !ends);
+		EXPECT_COUNT(&r, listen_drops, ends);
+	}
+}
+
+TEST(syn_received__child__rfc9293_ends_it_at_hard_errors)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		RIG_AT_WITH(r, SYN_RECEIVED, .v6 = rows[i].v6, .knobs = "engine.policy = rfc9293");
+		rig_icmp(&r, rows[i].type, rows[i].code, seq(ISS));
+		EXPECT_STATE(&r, rows[i].hard ? CLOSED : SYN_RECEIVED);
+		EXPECT_COUNT(&r, la_icmp_errors, 1);
+	}
+}
+
 TEST(syn_received__simultaneous_open__the_holder_is_told)
 {
 	RIG_AT_WITH(r, SYN_RECEIVED, .active = true);
@@ -138,6 +163,7 @@ TEST(source_quench_and_too_big__change_nothing)
 
 RUN(T(syn_sent__linux__every_error_ends_it),
     T(syn_sent__rfc9293__only_hard_errors_end_it_and_soft_ones_explain_the_timeout), T(syn_received__child__is_dropped),
+    T(syn_received__child__linux_ends_it_at_some_only), T(syn_received__child__rfc9293_ends_it_at_hard_errors),
     T(syn_received__simultaneous_open__the_holder_is_told), T(synchronized__no_error_ends_it__the_timeout_reports_it),
     T(not_in_flight__is_ignored), T(time_wait__is_not_touched), T(nobodys_connection__is_ignored),
     T(source_quench_and_too_big__change_nothing))

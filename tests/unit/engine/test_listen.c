@@ -150,6 +150,26 @@ TEST(syn_queue__cookies_off__5_with_backlog_4_then_dropped)
 	pair_done(&p);
 }
 
+/* The backlog is larger than all there is: half of it stays for la_socket() and the others. */
+TEST(syn_queue__large_backlog__a_flood_leaves_half_of_the_sockets)
+{
+	for (unsigned cookies = 0; cookies < 2; cookies++) {
+		struct pair p;
+
+		pair_init_with(&p, &(struct la_config){.max_sockets = 32, .max_time_wait4 = 16, .max_time_wait6 = 16});
+		set_knob(p.b, "net.ipv4.tcp_syncookies", cookies ? "1" : "0");
+		listen_at(p.b, "10.0.0.2", PORT, 100);
+		assert_int_equal(flood(&p, 0, 60, NULL), cookies ? 60 : 16);
+		assert_int_equal(embryonic(p.b), 16);
+		assert_int_equal(counter(p.b, "TCPReqQFullDoCookies"), cookies ? 44 : 0);
+		assert_int_equal(counter(p.b, "SyncookiesSent"), cookies ? 44 : 0);
+		assert_int_equal(counter(p.b, "TCPReqQFullDrop"), cookies ? 0 : 44);
+		assert_int_equal(counter(p.b, "LaNoSocket"), 0);
+		assert_true(la_socket(p.b, LA_INET) > 0);
+		pair_done(&p);
+	}
+}
+
 TEST(syn_queue__full__cookie)
 {
 	struct pair p;
@@ -395,7 +415,9 @@ TEST(max_sockets__syn__dropped_and_counted)
 
 	pair_init_with(&p, &(struct la_config){.max_sockets = 3, .max_time_wait4 = 16, .max_time_wait6 = 16});
 	listen_at(p.b, "10.0.0.2", PORT, 10);
-	assert_int_equal(flood(&p, 0, 5, NULL), 2);
+	assert_true(la_socket(p.b, LA_INET) > 0);
+	assert_true(la_socket(p.b, LA_INET) > 0);
+	assert_int_equal(flood(&p, 0, 3, NULL), 0);
 	assert_int_equal(counter(p.b, "LaNoSocket"), 3);
 	assert_int_equal(counter(p.b, "ListenDrops"), 3);
 	pair_done(&p);
@@ -529,11 +551,12 @@ TEST(time_wait__syn_reopens__past_a_full_syn_queue)
 
 RUN(T(cookie__young_engine__none_sent_yet), T(backlog__somaxconn__bounds_it), T(backlog__negative__is_the_largest),
     T(accept__order__first_in_first_out), T(syn_queue__cookies_off__5_with_backlog_4_then_dropped),
-    T(syn_queue__full__cookie), T(syncookies_2__always), T(cookie__forged__rst_and_counted),
-    T(cookie__age__two_periods), T(cookie__none_sent_lately__ack_is_not_looked_at),
-    T(cookie__mss__largest_that_the_peer_takes), T(max_syn_backlog__only_without_cookies),
-    T(accept_queue_full__syn__dropped_and_counted), T(accept_queue_full__last_ack__ignored_until_there_is_room),
-    T(abort_on_overflow__last_ack__rst), T(cookie__accept_queue_full__dropped),
-    T(max_sockets__syn__dropped_and_counted), T(embryonic__synack_retries_used_up__gone),
-    T(close__listener__resets_its_children), T(accept__child_was_reset__given_out_with_its_error),
-    T(accept__options__are_the_listeners), T(time_wait__syn_reopens__past_a_full_syn_queue))
+    T(syn_queue__full__cookie), T(syn_queue__large_backlog__a_flood_leaves_half_of_the_sockets),
+    T(syncookies_2__always), T(cookie__forged__rst_and_counted), T(cookie__age__two_periods),
+    T(cookie__none_sent_lately__ack_is_not_looked_at), T(cookie__mss__largest_that_the_peer_takes),
+    T(max_syn_backlog__only_without_cookies), T(accept_queue_full__syn__dropped_and_counted),
+    T(accept_queue_full__last_ack__ignored_until_there_is_room), T(abort_on_overflow__last_ack__rst),
+    T(cookie__accept_queue_full__dropped), T(max_sockets__syn__dropped_and_counted),
+    T(embryonic__synack_retries_used_up__gone), T(close__listener__resets_its_children),
+    T(accept__child_was_reset__given_out_with_its_error), T(accept__options__are_the_listeners),
+    T(time_wait__syn_reopens__past_a_full_syn_queue))

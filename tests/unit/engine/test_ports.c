@@ -49,10 +49,10 @@ static struct tuple to(const struct rig *r, uint16_t lport, uint16_t rport)
 static int choose(struct rig *r, uint16_t low, uint16_t high, uint16_t rport, bool *ret_reused)
 {
 	struct port_range range = {.low = low, .high = high};
-	uint16_t port = 0;
-	int e = ports_choose(r->p, 0, &r->peer, rport, &range, &r->bound, &r->rng, &port, ret_reused);
+	struct tuple t = to(r, 0, rport);
+	int e = ports_choose(r->p, &t, &range, &r->bound, &r->rng, ret_reused);
 
-	return e ? e : port;
+	return e ? e : t.lport;
 }
 
 static void take(struct rig *r, uint16_t port, uint16_t rport)
@@ -156,18 +156,19 @@ TEST(choose__own_address_and_peer_are_part_of_the_destination)
 	struct port_range one = {.low = 5000, .high = 5000};
 	struct addr other = addr_v4(10, 0, 0, 2), v6 = {.b = {0x20, 1, [12] = 10, [15] = 1}};
 	struct tuple t[4] = {to(r, 5000, 80), to(r, 5000, 80), to(r, 5000, 80), to(r, 5000, 80)};
+	struct tuple again;
 	bool reused;
-	uint16_t port;
 
 	t[1].laddr = 1;
 	t[2].raddr = other;
 	t[3].raddr = v6;
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(
-			ports_choose(r->p, t[i].laddr, &t[i].raddr, 80, &one, &nothing, &r->rng, &port, &reused), 0);
-		assert_int_equal(port, 5000);
+		t[i].lport = 0;
+		assert_int_equal(ports_choose(r->p, &t[i], &one, &nothing, &r->rng, &reused), 0);
+		assert_int_equal(t[i].lport, 5000);
 	}
-	assert_int_equal(ports_choose(r->p, 1, &r->peer, 80, &one, &nothing, &r->rng, &port, &reused), -EADDRNOTAVAIL);
+	again = t[1];
+	assert_int_equal(ports_choose(r->p, &again, &one, &nothing, &r->rng, &reused), -EADDRNOTAVAIL);
 	for (int i = 0; i < 4; i++)
 		ports_release(r->p, &t[i], false);
 	free_rig(r);
@@ -296,11 +297,10 @@ TEST(has__sees_what_is_there_on_its_address_and_on_any)
 	struct rig *r = new_rig(3, 1);
 	struct port_range one = {.low = 7000, .high = 7000};
 	struct tuple t = {.raddr = r->peer, .laddr = 5, .lport = 7000, .rport = 80};
-	uint16_t port;
 	bool reused;
 
 	assert_false(ports_has(r->p, LADDR_ANY, 7000));
-	assert_int_equal(ports_choose(r->p, 5, &r->peer, 80, &one, &nothing, &r->rng, &port, &reused), 0);
+	assert_int_equal(ports_choose(r->p, &t, &one, &nothing, &r->rng, &reused), 0);
 	for (uint16_t i = 1; i < 40; i++)
 		take(r, i, 80);
 	assert_true(ports_has(r->p, 5, 7000));
@@ -356,19 +356,17 @@ TEST(shards__each_gives_exactly_its_own_ports)
 		struct rig *r = new_rig(1, 1);
 		struct port_range range = {1000, 20000, 1, counts[k]};
 		unsigned left = 0;
-		uint16_t port;
+		struct tuple t = to(r, 0, 80);
 		bool reused;
 
 		for (unsigned i = range.low; i <= range.high; i++)
 			left += port_shard((uint16_t)i, counts[k]) == 1;
 		for (; left; left--) {
-			assert_int_equal(ports_choose(r->p, 0, &r->peer, 80, &range, &nothing, &r->rng, &port, &reused),
-					 0);
-			assert_int_equal(port_shard(port, counts[k]), 1);
-			assert_in_range(port, range.low, range.high);
+			assert_int_equal(ports_choose(r->p, &t, &range, &nothing, &r->rng, &reused), 0);
+			assert_int_equal(port_shard(t.lport, counts[k]), 1);
+			assert_in_range(t.lport, range.low, range.high);
 		}
-		assert_int_equal(ports_choose(r->p, 0, &r->peer, 80, &range, &nothing, &r->rng, &port, &reused),
-				 -EADDRNOTAVAIL);
+		assert_int_equal(ports_choose(r->p, &t, &range, &nothing, &r->rng, &reused), -EADDRNOTAVAIL);
 		for (unsigned i = range.low; i <= range.high; i++) {
 			if (port_shard((uint16_t)i, counts[k]) == 1)
 				release(r, (uint16_t)i, 80, false);
@@ -408,8 +406,8 @@ static uint16_t model_pick(const struct model *m, const struct rig *r, unsigned 
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t port = (uint16_t)(range->low + (start - range->low + i) % n);
 
-		if (m->port[dest][port] != USED && !port_bits_has(&r->bound, port) &&
-		    port_shard(port, range->shards) == range->shard)
+		if (m->port[dest][port] != USED && !(range->spare_mature && m->port[dest][port] == MATURE) &&
+		    !port_bits_has(&r->bound, port) && port_shard(port, range->shards) == range->shard)
 			return port;
 	}
 	return 0;
@@ -430,15 +428,17 @@ static void model_choose(struct model *m, struct rig *r, uint16_t shards)
 	struct port_range range = ranges[rng_below(&r->rng, ARRAY_LEN(ranges))];
 	struct tuple t = model_tuple(r, dest, 0);
 	struct rng copy = r->rng;
-	uint16_t port = 0, expected;
 	bool reused = false;
+	uint16_t expected;
 	int e;
 
 	range.shards = shards;
 	range.shard = shards ? shards - 1 : 0;
+	range.spare_mature = rng_below(&copy, 4) == 0;
+	copy = r->rng;
 	expected =
 		model_pick(m, r, dest, &range, (uint16_t)(range.low + rng_below(&copy, range.high - range.low + 1U)));
-	e = ports_choose(r->p, t.laddr, &t.raddr, t.rport, &range, &r->bound, &r->rng, &port, &reused);
+	e = ports_choose(r->p, &t, &range, &r->bound, &r->rng, &reused);
 	if (expected == 0) {
 		assert_int_equal(e, -EADDRNOTAVAIL);
 		return;
@@ -449,11 +449,11 @@ static void model_choose(struct model *m, struct rig *r, uint16_t shards)
 		return;
 	}
 	assert_int_equal(e, 0);
-	assert_int_equal(port, expected);
-	assert_int_equal(reused, m->port[dest][port] == MATURE);
-	m->held[dest] += m->port[dest][port] == FREE;
+	assert_int_equal(t.lport, expected);
+	assert_int_equal(reused, m->port[dest][expected] == MATURE);
+	m->held[dest] += m->port[dest][expected] == FREE;
 	m->mapped[dest] |= m->held[dest] > 16;
-	m->port[dest][port] = USED;
+	m->port[dest][expected] = USED;
 }
 
 /* A held port, near a random place. */

@@ -251,7 +251,7 @@ TEST(max_sockets__syn_is_dropped_and_counted)
 {
 	RIG_WITH(r, .cfg.max_sockets = 3);
 	rig_listen(&r, 128);
-	assert_true(open_from(&r, 1000, false));
+	assert_true(open_from(&r, 1000, true));
 	assert_true(open_from(&r, 1001, true));
 	assert_false(open_from(&r, 1002, false));
 	EXPECT_COUNT(&r, la_no_socket, 1);
@@ -329,6 +329,23 @@ TEST(cookie__accept_queue_full__is_dropped_in_silence)
 
 /* ---- tcp_tw_recycle ---- */
 
+TEST(tw_recycle__kernels_without_it__nothing_is_refused)
+{
+	static const char *const knobs[] = {"engine.policy = rfc9293\nnet.ipv4.tcp_tw_recycle = 1",
+					    "engine.policy = linux-4.12\nnet.ipv4.tcp_tw_recycle = 1",
+					    "engine.policy = linux-6.18\nnet.ipv4.tcp_tw_recycle = 1"};
+
+	for (size_t i = 0; i < ARRAY_LEN(knobs); i++) {
+		RIG_WITH(r, .ts = true, .knobs = knobs[i]);
+		rig_to(&r, TIME_WAIT);
+		r.at.peer_port++;
+		IN(&r, .flags = F_SYN, .seq = seq(IRS), .opts.tsval = r.peer_tsval - 1000);
+		assert_true(rig_out(&r));
+		assert_int_equal(r.out.seg.flags, F_SYN | F_ACK);
+		EXPECT_COUNT(&r, paws_passive, 0);
+	}
+}
+
 TEST(tw_recycle__older_timestamp_of_the_same_host__is_dropped)
 {
 	RIG_WITH(r, .ts = true, .knobs = "engine.policy = linux-2.6\nnet.ipv4.tcp_tw_recycle = 1");
@@ -356,4 +373,5 @@ RUN(T(first__rst__is_ignored), T(second__ack__is_reset), T(third__syn__makes_a_c
     T(last_ack__accept_queue_full__abort_on_overflow_resets), T(max_sockets__syn_is_dropped_and_counted),
     T(cookie__its_ack_establishes__with_the_options_it_could_keep), T(cookie__wrong_one__is_reset_and_counted),
     T(cookie__none_was_sent__an_ack_is_not_even_looked_at), T(cookie__too_old__is_reset),
-    T(cookie__accept_queue_full__is_dropped_in_silence), T(tw_recycle__older_timestamp_of_the_same_host__is_dropped))
+    T(cookie__accept_queue_full__is_dropped_in_silence), T(tw_recycle__older_timestamp_of_the_same_host__is_dropped),
+    T(tw_recycle__kernels_without_it__nothing_is_refused))

@@ -210,7 +210,7 @@ TEST(first__paws__answers_to_bare_acks_are_limited)
 TEST(first__paws__does_not_hold_after_24_days_of_silence)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .ts = true);
-	r.now += 25 * 24 * 3600 * NSEC_PER_S;
+	r.now += UINT64_C(25) * 24 * 3600 * NSEC_PER_S;
 	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 3, .opts.tsval = r.peer_tsval - 1);
 	EXPECT_COUNT(&r, paws_estab, 0);
 	assert_int_equal(text_received(&r), 3);
@@ -249,9 +249,39 @@ TEST(fourth__syn_received__the_syn_again__gets_the_syn_ack_again)
 	EXPECT_STATE(&r, SYN_RECEIVED);
 }
 
-TEST(fourth__syn_received__another_syn__linux_challenges_it)
+/* As measured on Linux 6.18. */
+TEST(fourth__syn_received__another_syn__linux_resets_it)
 {
 	RIG_AT(r, SYN_RECEIVED);
+	IN(&r, .flags = F_SYN, .seq = seq(IRS + ROOM + 1)); /* outside the window: a plain ACK */
+	EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	EXPECT_STATE(&r, SYN_RECEIVED);
+	IN(&r, .flags = F_SYN, .seq = seq(IRS + 100));
+	EXPECT_RST_ACK(&r, IRS + 101);
+	EXPECT_SILENCE(&r);
+	EXPECT_TOOK(&r, SYN_RCVD_SYN);
+	EXPECT_STATE(&r, CLOSED);
+	assert_int_equal(r.e->n_embryonic, 0);
+	EXPECT_COUNT(&r, embryonic_rsts, 1);
+	EXPECT_COUNT(&r, attempt_fails, 1);
+	EXPECT_COUNT(&r, syn_challenge, 0);
+	EXPECT_COUNT(&r, challenge_ack, 0);
+}
+
+TEST(fourth__syn_received__another_syn_of_the_past__is_acked_and_dropped)
+{
+	RIG_AT_WITH(r, SYN_RECEIVED, .ts = true);
+	IN(&r, .flags = F_SYN, .seq = seq(IRS + 100), .opts.tsval = r.peer_tsval - 1000);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	EXPECT_STATE(&r, SYN_RECEIVED);
+	EXPECT_COUNT(&r, paws_estab, 1);
+	EXPECT_COUNT(&r, embryonic_rsts, 0);
+}
+
+/* No listener to go back to: RFC 5961 4. */
+TEST(fourth__syn_received__another_syn__simultaneous_open_challenges_it)
+{
+	RIG_AT_WITH(r, SYN_RECEIVED, .active = true);
 	IN(&r, .flags = F_SYN, .seq = seq(IRS + 100));
 	EXPECT_ACK(&r, ISS + 1, IRS + 1);
 	EXPECT_STATE(&r, SYN_RECEIVED);
@@ -660,7 +690,9 @@ RUN(T(first__ack_before_or_beyond_the_window__is_answered_and_dropped_in_every_s
     T(first__ts_recent__is_taken_from_segments_at_the_left_edge_only),
     T(first__ts_recent__is_not_taken_from_a_segment_whose_ack_is_bad),
     T(fourth__syn_received__the_syn_again__gets_the_syn_ack_again),
-    T(fourth__syn_received__another_syn__linux_challenges_it),
+    T(fourth__syn_received__another_syn__linux_resets_it),
+    T(fourth__syn_received__another_syn_of_the_past__is_acked_and_dropped),
+    T(fourth__syn_received__another_syn__simultaneous_open_challenges_it),
     T(fourth__syn_received__another_syn__rfc9293_goes_back_to_listen),
     T(fourth__simultaneous_open__syn_ack_establishes), T(fourth__simultaneous_open__bare_ack_establishes_too),
     T(fourth__simultaneous_open__the_window_of_a_syn_ack__is_not_scaled),

@@ -162,6 +162,37 @@ TEST(fourth__no_timestamps__none_is_sent_or_believed)
 	assert_false(r.out.seg.opts.has_ts);
 }
 
+/* What connect() found is what all SYNs of the connection offer, and what a SYN+ACK is read against. */
+TEST(fourth__timestamps_switched_after_connect__the_syn_offers_what_connect_found)
+{
+	const struct tcp_opts opts = {.has_mss = true, .mss = PEER_MSS, .has_ts = true, .tsval = 7};
+
+	for (int on = 0; on < 2; on++) {
+		RIG_WITH(r, .active = true,
+			 .knobs = on ? "net.ipv4.tcp_timestamps = 1" : "net.ipv4.tcp_timestamps = 0");
+		struct la_endpoint to = {.port = PEER_PORT};
+
+		memcpy(to.addr, r.at.peer.b, sizeof(to.addr));
+		r.s = la_socket(r.h, LA_INET);
+		assert_int_equal(la_connect(r.h, r.s, &to), -EINPROGRESS);
+		rig_knob(&r, "net.ipv4.tcp_timestamps", on ? "0" : "1");
+		for (int i = 0; i < 2; i++) { /* the second is sent again */
+			assert_true(rig_out(&r));
+			assert_int_equal(r.out.seg.flags, F_SYN);
+			assert_int_equal(r.out.seg.opts.has_ts, on);
+			assert_true(r.out.seg.opts.has_wscale);
+			if (i == 0)
+				rig_pass(&r, 1100 * NSEC_PER_MS);
+		}
+		r.at.our_port = r.out.seg.sport;
+		r.shift = 0;
+		IN(&r, .flags = F_SYN | F_ACK, .seq = seq(IRS), .ack = seq_add(r.out.seg.seq, 1), .opts = opts);
+		assert_true(rig_out(&r));
+		assert_int_equal(r.out.seg.flags, F_ACK);
+		assert_int_equal(r.out.seg.opts.has_ts, on);
+	}
+}
+
 TEST(fourth__syn_ack_with_text_and_fin__goes_on_at_the_sixth_step)
 {
 	uint8_t buf[10];
@@ -207,5 +238,6 @@ RUN(T(first__unacceptable_ack__is_reset_and_we_stay), T(first__unacceptable_ack_
     T(second__rst_with_acceptable_ack__refuses), T(second__rst_without_ack__is_dropped),
     T(fourth__syn_ack__establishes_and_is_acked), T(fourth__syn_ack__options_are_learned),
     T(fourth__mss_0__does_not_make_us_send_empty_segments), T(fourth__no_timestamps__none_is_sent_or_believed),
+    T(fourth__timestamps_switched_after_connect__the_syn_offers_what_connect_found),
     T(fourth__syn_ack_with_text_and_fin__goes_on_at_the_sixth_step), T(fourth__syn_alone__is_a_simultaneous_open),
     T(fifth__neither_syn_nor_rst__is_dropped))

@@ -184,11 +184,11 @@ static void come_to_rest(struct storm *s, uint64_t seed)
 	for (uint32_t n = 0; n < r->e->n_conns; n++)
 		if (r->e->conns[n].is_open)
 			la_close(r->h, conn_sock(&r->e->conns[n]));
-	rig_pass(r, 24 * 3600 * NSEC_PER_S);
+	rig_pass(r, UINT64_C(24) * 3600 * NSEC_PER_S);
 	r->kept_n = 0;
 	take_events(s);
 	la_usage(r->h, &u);
-	if (memcmp(&u, &none, sizeof(u)))
+	if (memcmp(&u, &none, sizeof(u)) != 0)
 		fail_msg(
 			"seed %llu: sockets %u, connections %u, orphans %u, records %u and %u, destinations %u, bound %u, timers %u",
 			(unsigned long long)seed, u.sockets, u.connections, u.orphans, u.time_wait4, u.time_wait6,

@@ -62,7 +62,7 @@ struct rig *rig_begin(const char *const *knobs)
 	for (unsigned h = 0; h < 2; h++) {
 		r->n->host[h].size = (la_size(&config) + 63) & ~(size_t)63;
 		r->n->host[h].mem = aligned_alloc(64, r->n->host[h].size);
-		r->n->path[h][1 - h].delay = 5 * RIG_MS;
+		r->n->path[h][1 - h].delay = (nsec_t)5 * RIG_MS;
 		start(r, h, h + 1, knobs);
 	}
 	return r;

@@ -253,7 +253,7 @@ TEST(rst_storm__out_of_place_resets_nothing)
 	rig_run(r, 100);
 	for (uint32_t i = 0; i < 1000; i++) { /* before, inside and beyond the window, but never its left edge */
 		s.seq = seq_add(rig_find(r, 0, F_PSH, true)->seg.seq, 100 + i * 4000017);
-		net_forge(r->n, r->n->now + i * 1000, &s);
+		net_forge(r->n, r->n->now + (nsec_t)i * 1000, &s);
 	}
 	rig_run(r, 1000);
 	assert_int_equal(rig_edge(r, 1, RST_ESTABLISHED), 0);

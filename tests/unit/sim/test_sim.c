@@ -7,13 +7,15 @@
 
 #include "sim/sim.h"
 
-static void *memory(void) /* most of it is never touched */
+static void *memory(void)
 {
 	static void *mem;
 
-	if (!mem)
-		mem = calloc(1, sim_size() + 64);
-	return (void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63);
+	if (!mem) {
+		mem = aligned_alloc(64, (sim_size() + 63) / 64 * 64);
+		memset(mem, 0, sim_size());
+	}
+	return mem;
 }
 
 static struct sim_report run_seed(uint64_t seed, struct setup_wishes wishes)
