@@ -183,7 +183,8 @@ int churn_many(struct churn *c, uint64_t n)
 		if (err)
 			return err;
 		c->now += c->step;
-		la_advance(c->e, c->now);
+		if (i % 1024 == 0) /* for what la_input() does not do by itself: it removes records that are due */
+			la_advance(c->e, c->now);
 	}
 	return 0;
 }
