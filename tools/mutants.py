@@ -53,7 +53,7 @@ def build(tree):
 def caught_by(tree):
     status, out = build(tree)
     if status:
-        return 'the compiler' if 'error:' in out else f'building failed: {out[-300:]}'
+        return f'does not build, bring tests/mutants.tsv up to date: {out[-300:]}'
     for name, command in judges(tree):
         if run(command, tree, timeout=120)[0]:
             return name

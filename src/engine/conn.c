@@ -308,10 +308,8 @@ void conn_end(struct conn *c, enum edge_id id, int err)
 	must(c->state == CLOSED || c->state == LISTEN);
 	if (!c->port_locked || !c->is_open)
 		conn_drop_port(c);
-	if (err) {
+	if (err)
 		c->so_error = err;
-		c->was_reset = true;
-	}
 	leave(c);
 }
 

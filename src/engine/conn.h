@@ -22,7 +22,7 @@
 enum tcp_timer {
 	TIMER_RTX, /* retransmission, or the probe of a closed window (persist): never both */
 	TIMER_DELACK,
-	TIMER_KEEP, /* keepalive in SYN_RECEIVED no; FIN_WAIT_2 of an orphan with tcp_fin_timeout above 60 */
+	TIMER_KEEP, /* keepalive, or FIN_WAIT_2 of an orphan with tcp_fin_timeout above 60 */
 	TIMER_LINGER, /* a close() that waits */
 	N_TIMERS
 };
@@ -79,18 +79,17 @@ struct conn {
 	bool is_v6, is_open, passive; /* is_open: the application has a handle. passive: came from a listener */
 	bool is_orphan; /* counted in n_orphans: close.c sets it when the handle goes and the connection stays; conn.c clears it */
 	bool port_chosen, port_bound; /* how lport was got: ports.h or binds.h */
-	bool ts_ok, wscale_ok, sack_ok; /* both ends do it; a SYN offers what the knobs say */
+	bool ts_ok, wscale_ok; /* both ends do it; a SYN offers what the knobs say */
 	bool syn_acked; /* our SYN is acknowledged (snd_acked()): before, only SYN, ACK and RST are sent */
 	bool fin_queued; /* CLOSE or shutdown(): our FIN follows snd_end */
 	bool fin_sent; /* at least once: snd_nxt is past it */
 	bool has_rcv_fin, rcv_shutdown;
-	bool was_reset; /* ended by RST, timeout or abort; so_error tells */
 	bool connected_once; /* reached ESTABLISHED */
 	uint8_t snd_wscale, rcv_wscale;
 	uint16_t snd_mss, rcv_mss, adv_mss;
 
 	/* What the next segment is for; out.c clears them. */
-	bool ack_due, syn_due, rst_due, probe_due, keepalive_due, fast_rtx;
+	bool ack_due, syn_due, probe_due, keepalive_due, fast_rtx;
 	uint8_t ack_pending; /* 1: text or FIN came that no ACK was sent for */
 	bool quickack, more; /* more: MSG_MORE on the last send */
 	bool in_recovery, in_loss; /* fast recovery; after a timeout */

@@ -165,7 +165,6 @@ nsec_t tw_next_at(const struct engine *e);
 bool tw_has_room(struct engine *e, bool v6); /* engine.tw_full = refuse: may a connection be opened? counts if not */
 /* connect() found this record in its way: takes it over if it may (rec is what it was: ISS and timestamps go on from it), -EADDRNOTAVAIL if not. */
 int tw_take_over(struct engine *e, bool v6, tw_id id, bool fixed_port, struct tw_rec *rec);
-void tw_remove(struct engine *e, bool v6, tw_id id, enum edge_id edge); /* with its port or bucket */
 /* The SYN that reopened c's record was no good: puts it back. True if so (engine.tw_restore); then c is CLOSED or gone. */
 bool tw_restore(struct conn *c, enum edge_id edge);
 bool tw_ack_allowed(struct engine *e, uint64_t hash); /* tcp_invalid_ratelimit: may this four-tuple be answered now? */

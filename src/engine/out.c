@@ -262,11 +262,6 @@ static size_t out_conn(struct conn *c, uint8_t *buf, size_t cap)
 
 	if (c->state < SYN_SENT || c->state == TIME_WAIT)
 		return 0;
-	if (c->rst_due) {
-		c->rst_due = false;
-		c->eng->n.out_rsts++;
-		return send_bare(c, F_RST, c->snd_nxt, buf, cap);
-	}
 	if (is_opening(c))
 		return out_opening(c, buf, cap);
 	if (!seq_eq(c->rtx_nxt, c->rtx_end)) {

@@ -14,9 +14,7 @@ void seg_time_wait(struct conn *c)
  */
 static void take_timestamp(struct conn *c, const struct seg *s)
 {
-	if (!c->ts_ok || !s->opts.has_ts || !seq_le(c->seg_seq, c->last_ack_sent))
-		return;
-	if ((int32_t)(s->opts.tsval - c->ts_recent) < 0 && c->eng->now - c->ts_recent_at <= PAWS_VALID)
+	if (!c->ts_ok || !s->opts.has_ts || !seq_le(c->seg_seq, c->last_ack_sent) || seg_is_old(c, s))
 		return;
 	c->ts_recent = s->opts.tsval;
 	c->ts_recent_at = c->eng->now;

@@ -39,13 +39,6 @@ static bool is_acceptable(const struct conn *c, const struct seg *s)
 	return in_window(c, s->seq) || in_window(c, seq_add(s->seq, span - 1));
 }
 
-/* RFC 7323 5.3 R1, with 5.5: TS.Recent that is older than 24 days says nothing. */
-static bool fails_paws(const struct conn *c, const struct seg *s)
-{
-	return c->ts_ok && s->opts.has_ts && (int32_t)(s->opts.tsval - c->ts_recent) < 0 &&
-	       c->eng->now - c->ts_recent_at <= PAWS_VALID;
-}
-
 /*
  * "an acknowledgment should be sent in reply". Segments without text or FIN get one only so often (tcp_invalid_ratelimit),
  * or two ends that disagree would answer each other for ever.
@@ -99,7 +92,7 @@ static enum step first_check_seq(struct conn *c, struct seg *s)
 	if (s->flags & F_SYN && !(s->flags & F_RST))
 		return NEXT; /* RFC 5961 4.2: "irrespective of the sequence number", the fourth step's */
 
-	if (!(s->flags & F_RST) && fails_paws(c, s)) {
+	if (!(s->flags & F_RST) && seg_is_old(c, s)) {
 		e->n.paws_estab++;
 		answer_unacceptable(c, s, &e->n.ack_skipped_paws);
 		return DONE;
@@ -175,15 +168,7 @@ static enum step second_check_rst(struct conn *c, struct seg *s)
 	must_not_reach("RST in a state of 3.10.7.1-3");
 }
 
-/* ---- third: security ---- */
-
-/* Security and compartment are labels of RFC 791's option that no host has; there is nothing to compare. */
-static enum step third_check_security(struct conn *c, struct seg *s)
-{
-	(void)c;
-	(void)s;
-	return NEXT;
-}
+/* ---- third: security: in seg_other.h, there is nothing to check ---- */
 
 /* ---- fourth: SYN ---- */
 
@@ -226,7 +211,7 @@ static enum step syn_in_syn_received(struct conn *c, struct seg *s)
 		challenge_syn(c);
 		return DONE;
 	}
-	if (fails_paws(c, s)) { /* the first step left it to us: an old duplicate must not end a connection */
+	if (seg_is_old(c, s)) { /* the first step left it to us: an old duplicate must not end a connection */
 		c->eng->n.paws_estab++;
 		answer_unacceptable(c, s, &c->eng->n.ack_skipped_paws);
 		return DONE;
@@ -270,12 +255,7 @@ static enum step fourth_check_syn(struct conn *c, struct seg *s)
 /* ---- sixth: URG ---- */
 
 /* The urgent pointer is parsed and ignored by design: urgent data is read in line, as RFC 6093 recommends. */
-static enum step sixth_check_urg(struct conn *c, struct seg *s)
-{
-	(void)c;
-	(void)s;
-	return NEXT;
-}
+static enum step sixth_check_urg(struct conn *c, struct seg *s) { return NEXT; }
 
 /* ---- seventh: text ---- */
 

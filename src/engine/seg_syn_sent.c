@@ -5,11 +5,9 @@
  * One function for each numbered step, in the order of the text, as in seg_other.c. What a SYN's options say is taken
  * here for both ends of a handshake.
  */
-#include "engine/engine.h"
+#include "engine/seg_other.h"
 
 #include <errno.h>
-
-enum step { NEXT, DONE };
 
 enum { MSS_DEFAULT_V4 = 536, MSS_DEFAULT_V6 = 1220 }; /* MUST-15 */
 enum { MSS_LEAST = 48 }; /* Linux's: a smaller one would have us send headers only */
@@ -100,18 +98,10 @@ static enum step second_check_rst(struct conn *c, struct seg *s)
 {
 	if (!(s->flags & F_RST))
 		return NEXT;
-	if (s->flags &
-	    F_ACK) /* "If the ACK was acceptable"; RCV.NXT is not known, so RFC 5961 3 has nothing to compare */
+	/* "If the ACK was acceptable"; RCV.NXT is not known, so RFC 5961 3 has nothing to compare. */
+	if (s->flags & F_ACK)
 		conn_end(c, RST_SYN_SENT, ECONNREFUSED);
 	return DONE;
-}
-
-/* Security and compartment are labels of RFC 791's option that no host has; there is nothing to compare. */
-static enum step third_check_security(struct conn *c, struct seg *s)
-{
-	(void)c;
-	(void)s;
-	return NEXT;
 }
 
 static void established(struct conn *c, struct seg *s)
@@ -127,33 +117,25 @@ static void established(struct conn *c, struct seg *s)
 	}
 }
 
-static enum step fourth_check_syn(struct conn *c, struct seg *s)
+static void fourth_check_syn(struct conn *c, struct seg *s)
 {
 	if (!(s->flags & F_SYN))
-		return NEXT;
+		return;
 	conn_learn_syn(c, s);
 
 	if (s->flags & F_ACK) { /* "our SYN has been ACKed" */
 		established(c, s);
-		return DONE;
+		return;
 	}
 	conn_go(c,
 		F5_08_SIMULTANEOUS_OPEN); /* MUST-10. Text and FIN beside the SYN are not acknowledged: they come again */
 	c->syn_due = true;
 	out_schedule(c);
-	return DONE;
-}
-
-static enum step fifth_drop(struct conn *c, struct seg *s)
-{
-	(void)c;
-	(void)s;
-	return DONE;
 }
 
 void seg_arrives_syn_sent(struct conn *c, struct seg *s)
 {
-	if (first_check_ack(c, s) == NEXT && second_check_rst(c, s) == NEXT && third_check_security(c, s) == NEXT &&
-	    fourth_check_syn(c, s) == NEXT)
-		fifth_drop(c, s);
+	if (first_check_ack(c, s) == NEXT && second_check_rst(c, s) == NEXT && third_check_security(c, s) == NEXT)
+		fourth_check_syn(c, s);
+	/* "Fifth, if neither of the SYN or RST bits is set, then drop the segment": nothing is left to do */
 }

@@ -74,14 +74,6 @@ static void remove_record(struct engine *e, bool v6, tw_id id, const struct tw_r
 	leave_store(e, v6, id, rec, edge);
 }
 
-void tw_remove(struct engine *e, bool v6, tw_id id, enum edge_id edge)
-{
-	struct tw_rec rec;
-
-	twstore_get(tw_of(e, v6), id, &rec);
-	remove_record(e, v6, id, &rec, edge);
-}
-
 static enum edge_id edge_of_age(const struct tw_rec *rec)
 {
 	return rec->kind == TW_TIME_WAIT ? F5_20_2MSL : TIMEOUT_FIN_WAIT_2;

@@ -114,8 +114,8 @@ static uint64_t digest_conn(const struct conn *c)
 	uint64_t h = mix(c->state, (uint64_t)c->is_open << 40 | c->t.lport << 16 | c->t.rport);
 	const seq_t seqs[] = {c->snd_una,  c->snd_nxt,       c->snd_end, c->rtx_nxt, c->rtx_end, c->rcv_nxt, c->rcv_adv,
 			      c->rcv_read, c->last_ack_sent, c->rcv_fin, c->iss,     c->snd_wl1, c->snd_wl2};
-	const bool bits[] = {c->fin_queued, c->fin_sent,  c->has_rcv_fin, c->was_reset,   c->ack_due, c->syn_due,
-			     c->rst_due,    c->probe_due, c->fast_rtx,    c->in_recovery, c->in_loss, c->rtt_timing};
+	const bool bits[] = {c->fin_queued, c->fin_sent, c->has_rcv_fin, c->ack_due, c->syn_due,
+			     c->probe_due,  c->fast_rtx, c->in_recovery, c->in_loss, c->rtt_timing};
 
 	for (size_t i = 0; i < ARRAY_LEN(seqs); i++)
 		h = mix(h, seqs[i].v);
@@ -237,7 +237,7 @@ static void read_all(unsigned s)
 
 static void note_packet(unsigned from, const uint8_t *data, size_t len)
 {
-	struct side *x = &m.w.side[from], *y = &m.w.side[!from];
+	struct side *x = &m.w.side[from];
 	struct packet p;
 
 	if (packet_parse(&p, data, len, 0) != WIRE_TCP)
@@ -246,7 +246,6 @@ static void note_packet(unsigned from, const uint8_t *data, size_t len)
 		x->fin_out = true;
 		x->fin_out_first = !x->fin_in;
 	}
-	(void)y;
 	if (p.seg.flags & F_RST)
 		m.w.side[A].was_cut = m.w.side[B].was_cut = true;
 }
