@@ -179,6 +179,12 @@ bool out_reset(
 	struct conn *c); /* queues a RST for a connection about to end (3.10.5: SND.NXT); counts if it could not */
 void out_challenge_ack(struct conn *c); /* RFC 5961; under its limits */
 
+/* ---- nagle.c: does a short segment wait, and PSH ---- */
+bool nagle_lets_go(
+	const struct conn *c, uint32_t len,
+	uint32_t unsent); /* len octets of the unsent ones from SND.NXT on, at most a segment: shall they go now? */
+uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len); /* F_PSH or 0 for a segment of this text */
+
 /* ---- snd.c: what was sent: acknowledgement, window, retransmission, recovery ---- */
 size_t snd_write(struct conn *c, const uint8_t *data, size_t len); /* into the buffer; how much fitted */
 uint32_t snd_room(const struct conn *c);

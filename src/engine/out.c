@@ -110,8 +110,7 @@ static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
 	fin = o.len == len && seq_lt(c->snd_end, c->rtx_end);
 	if (ahead && ahead + o.len + fin > wnd) /* RFC 5681 3.1: in slow start; the oldest always goes */
 		return 0;
-	if (o.len && seq_eq(seq_add(o.seq, o.len), c->snd_end))
-		o.flags = F_PSH;
+	o.flags = nagle_psh(c, o.seq, o.len);
 	if (fin)
 		o.flags |= F_FIN;
 	e->n.retrans_segs++;
@@ -140,24 +139,6 @@ static uint32_t usable_wnd(const struct conn *c)
 	return wnd > flight ? wnd - flight : 0;
 }
 
-/* 3.8.6.2.1, the rules by number, for len octets of text out of `unsent`: shall they go? */
-static bool is_worth_sending(const struct conn *c, uint32_t len, uint32_t unsent)
-{
-	bool idle = seq_eq(c->snd_una, c->snd_nxt);
-
-	if (len == c->snd_mss)
-		return true; /* (1) */
-	if (len == unsent && c->fin_queued)
-		return true; /* nothing will come to fill the segment up */
-	if (!idle && !c->opt.nodelay)
-		return false; /* the Nagle algorithm (3.7.4; SHLD-7) */
-	if (len == unsent && !c->more)
-		return true; /* (2) */
-	if (len >= c->max_snd_wnd / 2)
-		return true; /* (3) */
-	return idle && c->probe_due; /* (4) */
-}
-
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
 static bool choose_new(const struct conn *c, struct outgoing *ret)
 {
@@ -174,14 +155,11 @@ static bool choose_new(const struct conn *c, struct outgoing *ret)
 	len = unsent < c->snd_mss ? unsent : c->snd_mss;
 	if (len > usable)
 		len = usable;
-	if (unsent && !is_worth_sending(c, len, unsent))
+	if (unsent && !nagle_lets_go(c, len, unsent))
 		return false;
-	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len};
-	if (len == unsent) {
-		ret->flags = unsent ? F_PSH : 0; /* MUST-61 */
-		if (c->fin_queued && len < usable)
-			ret->flags |= F_FIN;
-	}
+	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len, .flags = nagle_psh(c, c->snd_nxt, len)};
+	if (len == unsent && c->fin_queued && len < usable)
+		ret->flags |= F_FIN;
 	return true;
 }
 
