@@ -1,99 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* cc_newreno.c - slow start, congestion avoidance and the window of fast recovery: RFC 5681, 6582. */
+/* cc_newreno.c - slow start and congestion avoidance of RFC 5681, counted in segments. */
 #include "engine/cc.h"
 
-enum { IW_SEGMENTS = 10, IW_OCTETS = 14600, DUP_THRESH = 3, CWND_MAX = 1 << 30 };
+enum { IW_SEGMENTS = 10, IW_OCTETS = 14600, CWND_LEAST = 2 };
 
 static uint32_t initial_window(uint32_t mss) /* RFC 6928 2 */
 {
-	uint32_t iw = mss * IW_SEGMENTS, least = 2 * mss > IW_OCTETS ? 2 * mss : IW_OCTETS;
+	uint32_t iw = IW_OCTETS / mss;
 
-	return iw < least ? iw : least;
+	return iw > IW_SEGMENTS ? IW_SEGMENTS : iw < CWND_LEAST ? CWND_LEAST : iw;
 }
 
-static void grow(struct cc *cc, uint32_t octets)
+static void grow(struct cc *cc, uint32_t by) { cc->cwnd = CC_CWND_MAX - cc->cwnd < by ? CC_CWND_MAX : cc->cwnd + by; }
+
+uint32_t cc_slow_start(struct cc *cc, uint32_t acked)
 {
-	if (cc->cwnd < CWND_MAX)
-		cc->cwnd += octets;
+	uint32_t by = cc->ssthresh > cc->cwnd ? cc->ssthresh - cc->cwnd : 0;
+
+	if (by > acked)
+		by = acked;
+	grow(cc, by);
+	return acked - by;
 }
 
-static void newreno_start(struct cc *cc, uint32_t mss)
+void cc_avoid(struct cc *cc, uint32_t window, uint32_t acked)
+{
+	if (cc->cwnd_cnt >= window) { /* the window was larger then */
+		cc->cwnd_cnt = 0;
+		grow(cc, 1);
+	}
+	cc->cwnd_cnt += acked;
+	if (cc->cwnd_cnt >= window) {
+		grow(cc, cc->cwnd_cnt / window);
+		cc->cwnd_cnt %= window;
+	}
+}
+
+static void newreno_start(struct cc *cc, uint32_t mss, nsec_t now)
 {
 	cc->mss = mss;
 	cc->cwnd = initial_window(mss);
-	cc->ssthresh = CWND_MAX; /* RFC 5681 3.1: arbitrarily high */
-	cc->acked = 0;
+	cc->ssthresh = CC_SSTHRESH_NONE; /* RFC 5681 3.1: arbitrarily high */
+	cc->cwnd_cnt = 0;
+	cc->prior_cwnd = 0;
 }
 
-static void newreno_acked(struct cc *cc, uint32_t octets, nsec_t now)
+static void newreno_acked(struct cc *cc, const struct cc_ack *a)
 {
-	if (cc->cwnd < cc->ssthresh) { /* equation 2 */
-		grow(cc, octets < cc->mss ? octets : cc->mss);
-		return;
-	}
-	cc->acked += octets;
-	if (cc->acked >= cc->cwnd) { /* once a window, by octets: the way that 3.1 recommends */
-		cc->acked -= cc->cwnd;
-		grow(cc, cc->mss);
-	}
+	uint32_t left = cc->cwnd < cc->ssthresh ? cc_slow_start(cc, a->acked) : a->acked;
+
+	if (left)
+		cc_avoid(cc, cc->cwnd, left);
 }
 
-static uint32_t half(const struct cc *cc, uint32_t flight) /* equation 4 */
+static uint32_t newreno_ssthresh(struct cc *cc, nsec_t now) /* equation 4; of cwnd, as Linux */
 {
-	return flight / 2 > 2 * cc->mss ? flight / 2 : 2 * cc->mss;
+	return cc->cwnd / 2 > CWND_LEAST ? cc->cwnd / 2 : CWND_LEAST;
 }
 
-static void newreno_enter_recovery(struct cc *cc, uint32_t flight, nsec_t now) /* RFC 5681 3.2 steps 2, 3 */
-{
-	cc->ssthresh = half(cc, flight);
-	cc->cwnd = cc->ssthresh + DUP_THRESH * cc->mss;
-	cc->acked = 0;
-}
-
-static void newreno_dup_ack(struct cc *cc) { grow(cc, cc->mss); } /* step 4 */
-
-static void newreno_partial_ack(struct cc *cc,
-				uint32_t octets) /* RFC 6582 3.2 step 3: deflated by what left the network */
-{
-	cc->cwnd = cc->cwnd > octets ? cc->cwnd - octets : 0;
-	if (octets >= cc->mss)
-		cc->cwnd += cc->mss;
-	if (cc->cwnd < cc->mss)
-		cc->cwnd = cc->mss;
-}
-
-static void newreno_exit_recovery(struct cc *cc,
-				  uint32_t flight) /* RFC 6582 3.2 step 3, choice (1): no burst afterwards */
-{
-	uint32_t window = (flight > cc->mss ? flight : cc->mss) + cc->mss;
-
-	cc->cwnd = cc->ssthresh < window ? cc->ssthresh : window;
-	cc->acked = 0;
-}
-
-static void newreno_timeout(struct cc *cc, uint32_t flight) /* RFC 5681 3.1: the loss window */
-{
-	cc->ssthresh = half(cc, flight);
-	cc->cwnd = cc->mss;
-	cc->acked = 0;
-}
-
-static void newreno_idle(struct cc *cc) /* RFC 5681 4.1: the restart window */
-{
-	uint32_t iw = initial_window(cc->mss);
-
-	if (cc->cwnd > iw)
-		cc->cwnd = iw;
-}
+static uint32_t newreno_undo_cwnd(const struct cc *cc) { return cc->cwnd > cc->prior_cwnd ? cc->cwnd : cc->prior_cwnd; }
 
 const struct cc_ops cc_newreno = {
-	.name = "newreno",
+	.name = "reno",
 	.start = newreno_start,
 	.acked = newreno_acked,
-	.enter_recovery = newreno_enter_recovery,
-	.dup_ack = newreno_dup_ack,
-	.partial_ack = newreno_partial_ack,
-	.exit_recovery = newreno_exit_recovery,
-	.timeout = newreno_timeout,
-	.idle = newreno_idle,
+	.ssthresh = newreno_ssthresh,
+	.undo_cwnd = newreno_undo_cwnd,
 };

@@ -326,9 +326,10 @@ void conn_to_record(struct conn *c)
 void conn_established(struct conn *c)
 {
 	c->connected_once = true;
-	cc_of(c)->start(&c->cc, c->snd_mss);
+	c->cc.ops = &cc_newreno;
+	c->cc.ops->start(&c->cc, c->snd_mss, c->eng->now);
 	if (c->total_retrans > 1) /* RFC 5681 3.1; Linux: one SYN alone says little when the timeout is only 1 s */
-		c->cc.cwnd = c->snd_mss;
+		c->cc.cwnd = 1;
 	timer_keepalive_start(c);
 	if (c->listener)
 		listener_child_ready(c);

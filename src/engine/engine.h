@@ -200,8 +200,6 @@ bool snd_fin_acked(const struct conn *c);
 void snd_start_rtx_timer(struct conn *c);
 void snd_clear(struct conn *c); /* throws unsent and unacknowledged octets away */
 
-static inline const struct cc_ops *cc_of(const struct conn *c) { return &cc_newreno; }
-
 /* ---- rcv.c: what was received ---- */
 void rcv_text(struct conn *c, const struct seg *s,
 	      bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */

@@ -45,8 +45,8 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_retrans = c->rexmits ? 1 : 0;
 	i->tcpi_rtt = c->srtt_us;
 	i->tcpi_rttvar = c->rttvar_us;
-	i->tcpi_snd_ssthresh = segments(c->cc.ssthresh, c->snd_mss);
-	i->tcpi_snd_cwnd = segments(c->cc.cwnd, c->snd_mss);
+	i->tcpi_snd_ssthresh = c->cc.ssthresh;
+	i->tcpi_snd_cwnd = c->cc.cwnd;
 	i->tcpi_total_retrans = c->total_retrans;
 	i->tcpi_bytes_acked = c->bytes_acked;
 	i->tcpi_bytes_sent = c->bytes_sent;

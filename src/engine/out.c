@@ -94,6 +94,13 @@ static size_t send_syn(struct conn *c, uint8_t *buf, size_t cap)
 	return out_seg_syn(c, buf, cap);
 }
 
+static uint32_t cwnd_octets(const struct conn *c)
+{
+	uint64_t octets = (uint64_t)c->cc.cwnd * c->snd_mss;
+
+	return octets < UINT32_MAX / 2 ? (uint32_t)octets : UINT32_MAX / 2;
+}
+
 /* ---- again ---- */
 
 static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
@@ -102,8 +109,8 @@ static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
 	struct outgoing o = {.seq = c->rtx_nxt};
 	seq_t text_end = seq_min(c->rtx_end, c->snd_end);
 	uint32_t ahead = (uint32_t)seq_diff(c->rtx_nxt, c->snd_una);
-	uint32_t len = (uint32_t)seq_diff(text_end, c->rtx_nxt),
-		 wnd = c->snd_wnd < c->cc.cwnd ? c->snd_wnd : c->cc.cwnd;
+	uint32_t len = (uint32_t)seq_diff(text_end, c->rtx_nxt), cwnd = cwnd_octets(c),
+		 wnd = c->snd_wnd < cwnd ? c->snd_wnd : cwnd;
 	bool fin;
 
 	o.len = len < c->snd_mss ? len : c->snd_mss;
@@ -131,7 +138,7 @@ static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
 /* Octets beyond SND.NXT that the windows allow; the peer may have taken some back (MUST-34). */
 static uint32_t usable_wnd(const struct conn *c)
 {
-	uint32_t cwnd = c->cc.cwnd, flight = (uint32_t)seq_diff(c->snd_nxt, c->snd_una), wnd;
+	uint32_t cwnd = cwnd_octets(c), flight = (uint32_t)seq_diff(c->snd_nxt, c->snd_una), wnd;
 
 	if (c->dupacks && c->dupacks < 3)
 		cwnd += c->dupacks * (uint32_t)c->snd_mss; /* RFC 3042: limited transmit */
@@ -163,6 +170,17 @@ static bool choose_new(const struct conn *c, struct outgoing *ret)
 	return true;
 }
 
+static void restart_window(struct conn *c) /* RFC 5681 4.1 */
+{
+	struct cc fresh = {.ops = c->cc.ops};
+
+	fresh.ops->start(&fresh, c->snd_mss, c->eng->now);
+	if (c->cc.cwnd > fresh.cwnd)
+		c->cc.cwnd = fresh.cwnd;
+	if (c->cc.ops->idle)
+		c->cc.ops->idle(&c->cc, c->eng->now - c->last_sent_at);
+}
+
 static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 {
 	struct engine *e = c->eng;
@@ -173,7 +191,7 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
 	}
 	if (idle && c->last_sent_at && e->now - c->last_sent_at > rtt_rto_us(c) * UINT64_C(1000))
-		cc_of(c)->idle(&c->cc);
+		restart_window(c);
 	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
 	if (!c->rtt_timing) {
 		c->rtt_timing = true;

@@ -74,6 +74,8 @@ void snd_start_rtx_timer(struct conn *c)
 
 /* ---- recovery ---- */
 
+static uint32_t segments(const struct conn *c, uint32_t octets) { return (octets + c->snd_mss - 1) / c->snd_mss; }
+
 /* The oldest segment is to be sent again, whatever the windows say. */
 static void resend_first(struct conn *c)
 {
@@ -83,13 +85,54 @@ static void resend_first(struct conn *c)
 	c->rtt_timing = false;
 }
 
+static void congestion_event(struct conn *c)
+{
+	c->cc.prior_cwnd = c->cc.cwnd;
+	c->cc.ssthresh = c->cc.ops->ssthresh(&c->cc, c->eng->now);
+	c->cc.cwnd_cnt = 0;
+}
+
 static void enter_recovery(struct conn *c)
 {
 	c->recover = c->snd_nxt;
 	c->recover_on = c->in_recovery = true;
 	c->partial_acked = false;
-	cc_of(c)->enter_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->eng->now);
+	congestion_event(c);
+	c->cc.cwnd = c->cc.ssthresh + DUP_THRESH;
 	resend_first(c);
+}
+
+static void grow_window(struct conn *c, uint32_t octets)
+{
+	struct cc_ack a = {
+		.now = c->eng->now,
+		.acked = segments(c, octets),
+		.in_flight = segments(c, (uint32_t)seq_diff(c->snd_nxt, c->snd_una) + octets),
+		.srtt_us = c->srtt_us,
+		.snd_una = c->snd_una,
+		.snd_nxt = c->snd_nxt,
+		.cwnd_limited = true,
+	};
+
+	c->cc.ops->acked(&c->cc, &a);
+}
+
+/* RFC 6582 3.2 step 3: deflated by what left the network. */
+static void deflate(struct conn *c, uint32_t octets)
+{
+	uint32_t n = segments(c, octets);
+
+	c->cc.cwnd = c->cc.cwnd > n ? c->cc.cwnd - n + 1 : 1;
+}
+
+static void leave_recovery(struct conn *c) /* step 3, choice (1): no burst afterwards */
+{
+	uint32_t window = segments(c, (uint32_t)seq_diff(c->snd_nxt, c->snd_una)) + 1;
+
+	if (window < 2)
+		window = 2;
+	c->cc.cwnd = c->cc.ssthresh < window ? c->cc.ssthresh : window;
+	c->in_recovery = false;
 }
 
 /* New octets were acknowledged in or just after recovery. False: the retransmission timer goes on as it is. */
@@ -98,13 +141,12 @@ static bool recovery_acked(struct conn *c, uint32_t octets)
 	bool whole = seq_le(c->recover, c->snd_una), restart = true;
 
 	if (!c->in_recovery) {
-		cc_of(c)->acked(&c->cc, octets, c->eng->now);
+		grow_window(c, octets);
 		c->in_loss &= !whole;
 	} else if (whole) {
-		cc_of(c)->exit_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una));
-		c->in_recovery = false;
+		leave_recovery(c);
 	} else {
-		cc_of(c)->partial_ack(&c->cc, octets);
+		deflate(c, octets);
 		resend_first(c);
 		restart = !c->partial_acked;
 		c->partial_acked = true;
@@ -122,7 +164,7 @@ void snd_dup_ack(struct conn *c, const struct seg *s)
 	if (s->len || s->flags & (F_SYN | F_FIN) || (uint32_t)s->wnd << c->snd_wscale != c->snd_wnd)
 		return;
 	if (c->in_recovery) {
-		cc_of(c)->dup_ack(&c->cc);
+		c->cc.cwnd++;
 	} else {
 		if (c->recover_on) /* RFC 6582 3.2 step 1: these may be answers to what the timeout sent again */
 			return;
@@ -171,8 +213,9 @@ void snd_acked(struct conn *c, const struct seg *s)
 	c->probing = false;
 	if (c->recover_on)
 		restart = recovery_acked(c, octets);
-	else if (2 * (uint64_t)flight >= c->cc.cwnd && octets) /* a window that was not used has proved nothing */
-		cc_of(c)->acked(&c->cc, octets, c->eng->now);
+	else if (2 * (uint64_t)flight >= (uint64_t)c->cc.cwnd * c->snd_mss &&
+		 octets) /* a window that was not used has proved nothing */
+		grow_window(c, octets);
 	if (seq_lt(c->rtx_nxt, s->ack)) {
 		c->rtx_nxt = s->ack;
 		c->rtx_end = seq_max(c->rtx_end, s->ack);
@@ -350,7 +393,10 @@ static bool rtx_timeout(struct conn *c)
 	if (rtx_is_over(c))
 		return give_up(c);
 	if (c->rexmits == 0) /* RFC 5681 3.1: ssthresh stays if the timer had sent it before */
-		cc_of(c)->timeout(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una));
+		congestion_event(c);
+	c->cc.cwnd = 1;
+	if (c->cc.ops->timeout)
+		c->cc.ops->timeout(&c->cc);
 	once_more(c);
 	back_off(c); /* RFC 6298 5.5 */
 	c->in_recovery = c->fast_rtx = false;

@@ -6,127 +6,105 @@ static const struct cc_ops *const reno = &cc_newreno;
 
 static struct cc with(uint32_t cwnd, uint32_t ssthresh)
 {
-	return (struct cc){.cwnd = cwnd, .ssthresh = ssthresh, .mss = 1000};
+	return (struct cc){.ops = reno, .cwnd = cwnd, .ssthresh = ssthresh, .mss = 1000};
 }
+
+static void acked(struct cc *cc, uint32_t n) { reno->acked(cc, &(struct cc_ack){.acked = n}); }
 
 TEST(start__initial_window_of_rfc_6928)
 {
 	static const struct {
 		uint32_t mss, iw;
-	} rows[] = {{36, 360},     {536, 5360},   {1448, 14480}, {1460, 14600},
-		    {1461, 14600}, {7300, 14600}, {8960, 17920}, {65483, 130966}};
+	} rows[] = {{36, 10}, {536, 10}, {1448, 10}, {1460, 10}, {1461, 9}, {7300, 2}, {8960, 2}, {65483, 2}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct cc cc;
+		struct cc cc = {.ops = reno};
 
-		reno->start(&cc, rows[i].mss);
+		reno->start(&cc, rows[i].mss, 0);
 		assert_int_equal(cc.cwnd, rows[i].iw);
-		assert_true(cc.ssthresh > 1000000);
+		assert_int_equal(cc.ssthresh, CC_SSTHRESH_NONE);
 	}
 }
 
-TEST(slow_start__grows_by_what_was_acknowledged_at_most_a_segment)
+TEST(slow_start__grows_by_what_was_acknowledged)
 {
-	struct cc cc = with(2000, 8000);
+	struct cc cc = with(2, 8);
 
-	reno->acked(&cc, 300, 0);
-	assert_int_equal(cc.cwnd, 2300);
-	reno->acked(&cc, 2000, 0);
-	assert_int_equal(cc.cwnd, 3300);
+	acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 3);
+	acked(&cc, 2);
+	assert_int_equal(cc.cwnd, 5);
+	acked(&cc, 4); /* up to ssthresh; what is left counts as congestion avoidance */
+	assert_int_equal(cc.cwnd, 8);
+	assert_int_equal(cc.cwnd_cnt, 1);
 }
 
 TEST(congestion_avoidance__a_segment_a_window)
 {
-	struct cc cc = with(4000, 4000);
+	struct cc cc = with(4, 4);
 
 	for (int i = 0; i < 3; i++)
-		reno->acked(&cc, 1000, 0);
-	assert_int_equal(cc.cwnd, 4000);
-	reno->acked(&cc, 1000, 0);
-	assert_int_equal(cc.cwnd, 5000);
+		acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 4);
+	acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 5);
 	for (int i = 0; i < 4; i++)
-		reno->acked(&cc, 1000, 0);
-	assert_int_equal(cc.cwnd, 5000);
-	reno->acked(&cc, 1000, 0);
-	assert_int_equal(cc.cwnd, 6000);
+		acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 5);
+	acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 6);
 }
 
 TEST(congestion_avoidance__what_is_left_over_counts_for_the_next_window)
 {
-	struct cc cc = with(4000, 4000);
+	struct cc cc = with(4, 4);
 
-	for (int i = 0; i < 3; i++)
-		reno->acked(&cc, 1500, 0);
-	assert_int_equal(cc.cwnd, 5000);
-	for (int i = 0; i < 3; i++)
-		reno->acked(&cc, 1500, 0); /* and the 500 from before */
-	assert_int_equal(cc.cwnd, 6000);
+	acked(&cc, 3);
+	acked(&cc, 3);
+	assert_int_equal(cc.cwnd, 5);
+	assert_int_equal(cc.cwnd_cnt, 2);
+	acked(&cc, 3);
+	assert_int_equal(cc.cwnd, 6);
 }
 
-TEST(recovery__halves_inflates_and_deflates)
+TEST(window_fell__counts_no_more_than_one)
 {
-	struct cc cc = with(10000, 50000);
+	struct cc cc = with(4, 4);
 
-	reno->enter_recovery(&cc, 10000, 0);
-	assert_int_equal(cc.ssthresh, 5000);
-	assert_int_equal(cc.cwnd, 8000); /* three segments have left the network */
-	reno->dup_ack(&cc);
-	assert_int_equal(cc.cwnd, 9000);
-	reno->partial_ack(&cc, 3000);
-	assert_int_equal(cc.cwnd, 7000);
-	reno->partial_ack(&cc, 500); /* less than a segment: nothing is added back */
-	assert_int_equal(cc.cwnd, 6500);
-	reno->partial_ack(&cc, 60000);
-	assert_int_equal(cc.cwnd, 1000);
-	reno->exit_recovery(&cc, 2500);
-	assert_int_equal(cc.cwnd, 3500);
-	reno->exit_recovery(&cc, 9000);
-	assert_int_equal(cc.cwnd, 5000);
-	reno->exit_recovery(&cc, 0);
-	assert_int_equal(cc.cwnd, 2000);
+	cc.cwnd_cnt = 9; /* of a window of ten */
+	acked(&cc, 1);
+	assert_int_equal(cc.cwnd, 5);
+	assert_int_equal(cc.cwnd_cnt, 1);
 }
 
-TEST(small_flight__ssthresh_is_two_segments)
+TEST(congestion__half_at_least_two)
 {
-	struct cc cc = with(3000, 50000);
+	struct cc cc = with(10, 50);
 
-	reno->enter_recovery(&cc, 3000, 0);
-	assert_int_equal(cc.ssthresh, 2000);
-	cc = with(3000, 50000);
-	reno->timeout(&cc, 1);
-	assert_int_equal(cc.ssthresh, 2000);
+	assert_int_equal(reno->ssthresh(&cc, 0), 5);
+	cc = with(3, 50);
+	assert_int_equal(reno->ssthresh(&cc, 0), 2);
 }
 
-TEST(timeout__one_segment)
+TEST(undo__the_window_before_or_what_it_is)
 {
-	struct cc cc = with(20000, 50000);
+	struct cc cc = with(5, 5);
 
-	reno->timeout(&cc, 12000);
-	assert_int_equal(cc.cwnd, 1000);
-	assert_int_equal(cc.ssthresh, 6000);
-}
-
-TEST(idle__back_to_the_initial_window_never_up)
-{
-	struct cc cc = with(60000, 50000);
-
-	reno->idle(&cc);
-	assert_int_equal(cc.cwnd, 10000);
-	cc.cwnd = 3000;
-	reno->idle(&cc);
-	assert_int_equal(cc.cwnd, 3000);
+	cc.prior_cwnd = 10;
+	assert_int_equal(reno->undo_cwnd(&cc), 10);
+	cc.cwnd = 12;
+	assert_int_equal(reno->undo_cwnd(&cc), 12);
 }
 
 TEST(growth__ends_before_it_wraps)
 {
-	struct cc cc = with(UINT32_C(1) << 30, UINT32_MAX);
+	struct cc cc = with(CC_CWND_MAX, CC_SSTHRESH_NONE);
 
-	reno->acked(&cc, 1000, 0);
-	reno->dup_ack(&cc);
-	assert_int_equal(cc.cwnd, UINT32_C(1) << 30);
+	acked(&cc, 1000);
+	assert_int_equal(cc.cwnd, CC_CWND_MAX);
 }
 
-RUN(T(start__initial_window_of_rfc_6928), T(slow_start__grows_by_what_was_acknowledged_at_most_a_segment),
+RUN(T(start__initial_window_of_rfc_6928), T(slow_start__grows_by_what_was_acknowledged),
     T(congestion_avoidance__a_segment_a_window), T(congestion_avoidance__what_is_left_over_counts_for_the_next_window),
-    T(recovery__halves_inflates_and_deflates), T(small_flight__ssthresh_is_two_segments), T(timeout__one_segment),
-    T(idle__back_to_the_initial_window_never_up), T(growth__ends_before_it_wraps))
+    T(window_fell__counts_no_more_than_one), T(congestion__half_at_least_two), T(undo__the_window_before_or_what_it_is),
+    T(growth__ends_before_it_wraps))
