@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench.py BUILD [look|churn]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
+"""bench.py BUILD [look|churn|bulk]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
 rounds. Not a test: the machines are noisy. look: lastack beside ss, in a network namespace of its own. churn: the engine
-beside lwIP and the kernel. docs/performance.md explains the figures."""
+beside lwIP and the kernel; bulk: octets a second of one connection beside lwIP's. docs/performance.md explains the figures."""
 import json
 import os
 import statistics
@@ -15,7 +15,7 @@ ROUNDS, TIME_WAITS, DESTINATIONS, CLOSE_WAITS = 9, 450_000, 10_000, 10_000
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else 'build')
 LASTACK = BUILD / 'lastack'
 FILL, BARE, MEASURE, KERNEL = (BUILD / 'tests/bench' / tool for tool in ('fill', 'bare_dump', 'measure', 'kernel_churn'))
-CHURN_ROUNDS, OURS = 5, 'lastack'
+CHURN_ROUNDS, BULK_ROUNDS, OURS = 5, 7, 'lastack'
 
 
 def once(command):
@@ -102,13 +102,18 @@ def churn_once(commands):
     return rows
 
 
-def churn_peers(folder):
-    """{name: commands}. Which numbers of TIME_WAITs a peer is asked for is what it can do in seconds."""
-    peers = {OURS: [[LASTACK, 'bench', 'churn', '--json', '--time-wait', '0,1000,10000,100000,1000000,10000000']]}
+def has_lwip(folder):
+    """Builds lwIP's programs there; False if it is not to be had."""
     lwip = subprocess.run([Path(__file__).parent / 'bench_lwip.sh', folder], check=False).returncode
     if lwip not in (0, 77):
         sys.exit('bench: tools/bench_lwip.sh failed')
-    if lwip == 0:
+    return lwip == 0
+
+
+def churn_peers(folder, lwip):
+    """{name: commands}. Which numbers of TIME_WAITs a peer is asked for is what it can do in seconds."""
+    peers = {OURS: [[LASTACK, 'bench', 'churn', '--json', '--time-wait', '0,1000,10000,100000,1000000,10000000']]}
+    if lwip:
         peers['lwIP plain'] = [[folder / 'lwip-plain', '--time-wait', '0,1000,10000'],
                                [folder / 'lwip-plain-malloc', '--time-wait', '100000']]
         peers['lwIP full'] = [[folder / 'lwip-full', '--time-wait', '0,1000,10000']]
@@ -135,16 +140,15 @@ def churn_table(rounds, peer):
               f'{f"{each:.1f}" if held else "":>13}{ratio}')
 
 
-def churn():
+def churn(folder, lwip):
     print('\nConnect, one octet, echo, the client closes first; both ends on one core', flush=True)
-    with tempfile.TemporaryDirectory(prefix='lastack-bench-') as folder:
-        peers, rounds = churn_peers(Path(folder)), []
-        for n in range(CHURN_ROUNDS):
-            rounds.append({})
-            for name in list(peers):
-                rounds[n][name] = churn_once(peers[name])
-                if rounds[n][name] is None: # said why; it will not do better later
-                    del peers[name], rounds[n][name]
+    peers, rounds = churn_peers(folder, lwip), []
+    for n in range(CHURN_ROUNDS):
+        rounds.append({})
+        for name in list(peers):
+            rounds[n][name] = churn_once(peers[name])
+            if rounds[n][name] is None: # said why; it will not do better later
+                del peers[name], rounds[n][name]
     for name in peers:
         churn_table(rounds, name)
     print()
@@ -159,15 +163,48 @@ def churn():
     verdict('bytes a TIME_WAIT, IPv6', six[10_000_000]['bytes_per_entry'], 64)
 
 
+# ---- bulk: the engine, lwIP ----
+
+def bulk_once(command):
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=one_core)
+    return json.loads(run.stdout)['gigabytes_per_s']
+
+
+def bulk(folder, lwip):
+    print('\nOne connection in memory, segments of 1460 octets, checksums made and checked, both ends on one core; GB/s of payload', flush=True)
+    peers = {OURS: [LASTACK, 'bench', 'bulk', '--json']}
+    if lwip:
+        for window in ('64k', '256k'):
+            peers[f'lwIP, window {window}'] = [folder / f'lwip-bulk-{window}']
+            peers[f'lwIP, window {window}, -O3 -flto as the engine'] = [folder / f'lwip-bulk-{window}-lto']
+        peers['lwIP, window 64k, -O3 -flto, octets lent, not copied'] = [folder / 'lwip-bulk-64k-lto', '--no-copy']
+    rounds = [{name: bulk_once(command) for name, command in peers.items()} for _ in range(BULK_ROUNDS)]
+    print(f'  {"":55}{"GB/s":>8}{"lowest":>8}{"highest":>8}{"lastack/it":>12}')
+    for name in peers:
+        rates = [r[name] for r in rounds]
+        ratio = statistics.median(r[OURS] / r[name] for r in rounds)
+        print(f'  {name:55}{statistics.median(rates):8.2f}{min(rates):8.2f}{max(rates):8.2f}{f"{ratio:12.2f}" if name != OURS else ""}')
+    print()
+    verdict('lastack, GB/s', statistics.median(r[OURS] for r in rounds), 2, at_least=True)
+    if lwip: # the better of its windows, built as Debian builds it
+        best = max(('64k', '256k'), key=lambda w: statistics.median(r[f'lwIP, window {w}'] for r in rounds))
+        verdict('lastack / lwIP', statistics.median(r[OURS] / r[f'lwIP, window {best}'] for r in rounds), 1.5, at_least=True)
+
+
 WHAT = sys.argv[2] if len(sys.argv) > 2 else 'all'
 if os.environ.get('LASTACK_BENCH') == 'inside':
     inside()
-elif WHAT not in ('all', 'look', 'churn'):
+elif WHAT not in ('all', 'look', 'churn', 'bulk'):
     sys.exit(__doc__)
 elif os.geteuid() != 0:
     sys.exit('bench: making a network namespace needs root')
 else:
-    if WHAT != 'churn':
+    if WHAT in ('all', 'look'):
         subprocess.run(['unshare', '-n', sys.executable, __file__, str(BUILD)], env={**os.environ, 'LASTACK_BENCH': 'inside'}, check=True)
     if WHAT != 'look':
-        churn()
+        with tempfile.TemporaryDirectory(prefix='lastack-bench-') as name:
+            HAS_LWIP = has_lwip(Path(name))
+            if WHAT in ('all', 'churn'):
+                churn(Path(name), HAS_LWIP)
+            if WHAT in ('all', 'bulk'):
+                bulk(Path(name), HAS_LWIP)

@@ -5,19 +5,22 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/bulk.h"
 #include "cli/churn.h"
 #include "cli/cmds.h"
 #include "cli/complain.h"
 
 enum { ROWS_MAX = 16, BATCHES = 21, BATCH = 10000, FEW = 50, TIME_WAIT_MAX = 60000000 };
 enum { PORT_SAMPLES = 2000, PORT_BATCH = 8, RANGE = 65535 - 1024 + 1 };
+enum { BULK_BATCHES = 41, BULK_BATCH = 32 << 20 };
 
 struct bench_cfg {
-	bool json, ipv6;
+	bool json, ipv6, no_timestamps;
+	uint32_t buffer;
 	const char *time_wait;
 };
 
-static const struct bench_cfg defaults = {.time_wait = "0,1000,100000,1000000,10000000"};
+static const struct bench_cfg defaults = {.time_wait = "0,1000,100000,1000000,10000000", .buffer = BULK_BUFFER_DEFAULT};
 
 static const struct opt opts[] = {
 	{.name = "json", .letter = 'j', OPT_IS_FLAG(struct bench_cfg, json), .help = "print one JSON document"},
@@ -25,6 +28,13 @@ static const struct opt opts[] = {
 	 OPT_IS_STRING(struct bench_cfg, time_wait),
 	 .metavar = "N,N,...",
 	 .help = "churn: how many TIME_WAITs to hold meanwhile; 40 octets each"},
+	{.name = "buffer",
+	 OPT_IS_U32(struct bench_cfg, buffer, 2048, 1 << 30),
+	 .metavar = "OCTETS",
+	 .help = "bulk: each end's buffer, a power of two"},
+	{.name = "no-timestamps",
+	 OPT_IS_FLAG(struct bench_cfg, no_timestamps),
+	 .help = "bulk: without RFC 7323 timestamps"},
 	{.name = "ipv6", .letter = '6', OPT_IS_FLAG(struct bench_cfg, ipv6), .help = "over IPv6"},
 	{.type = OPT_END},
 };
@@ -265,27 +275,84 @@ static int run_ports(const struct bench_cfg *cfg, FILE *out)
 	return EXIT_FINE;
 }
 
+/* ---- bulk ---- */
+
+static int measure_bulk(struct bulk *b, double *ret_rate)
+{
+	double rates[BULK_BATCHES];
+	int err = bulk_move(b, BULK_BATCH); /* slow start and cold caches */
+
+	for (size_t i = 0; i < BULK_BATCHES && !err; i++) {
+		double start = cpu_seconds();
+
+		err = bulk_move(b, BULK_BATCH);
+		rates[i] = BULK_BATCH / (cpu_seconds() - start) / 1e9;
+	}
+	*ret_rate = err ? 0 : median(rates, BULK_BATCHES);
+	return err;
+}
+
+static int run_bulk(const struct bench_cfg *cfg, FILE *out)
+{
+	struct bulk_cfg bc = {.buffer = cfg->buffer, .ipv6 = cfg->ipv6, .timestamps = !cfg->no_timestamps};
+	struct why w = {""};
+	double rate, packets;
+	struct bulk b;
+	struct json j;
+
+	if (bulk_init(&b, &bc, &w))
+		return complain(EXIT_INTERNAL, "%s", w.text);
+	if (measure_bulk(&b, &rate)) {
+		bulk_done(&b);
+		return complain(EXIT_INTERNAL, "after %llu octets nothing arrives any more",
+				(unsigned long long)b.read);
+	}
+	packets = (double)b.packets / ((double)b.read / BULK_SEGMENT);
+	bulk_done(&b);
+	if (!cfg->json) {
+		fprintf(out, "%.2f GB/s of payload, segments of %d octets, %.2f packets a segment\n", rate,
+			BULK_SEGMENT, packets);
+		return EXIT_FINE;
+	}
+	json_begin(&j, out, true);
+	json_object(&j);
+	json_kv_int(&j, "schema", 1);
+	json_kv_real(&j, "gigabytes_per_s", rate);
+	json_kv_real(&j, "packets_per_segment", packets);
+	json_kv_uint(&j, "buffer", cfg->buffer);
+	json_object_end(&j);
+	json_end(&j);
+	return EXIT_FINE;
+}
+
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
+	if (argc == 1 && strcmp(argv[0], "bulk") == 0)
+		return run_bulk(cfg, out);
 	if (argc == 1 && strcmp(argv[0], "churn") == 0)
 		return run_churn(cfg, out);
 	if (argc == 1 && strcmp(argv[0], "ports") == 0)
 		return run_ports(cfg, out);
-	return complain_usage("say what to measure: lastack bench churn, or lastack bench ports");
+	return complain_usage("say what to measure: lastack bench bulk, churn or ports");
 }
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "churn|ports",
-	.summary = "Measure the engine: connections a second whatever is in TIME_WAIT, and what choosing a port costs",
+	.args = "bulk|churn|ports",
+	.summary = "Measure the engine: octets and connections a second, and what choosing a port costs",
 	.description =
+		"bulk: one engine talks to itself over IP packets in memory, on one core: one connection, one end writes all it "
+		"can, the other reads all there is; segments of 1460 octets, checksums and timestamps on. CPU time, median of 41 "
+		"batches of 32 MiB.\n\n"
 		"churn: one engine talks to itself over IP packets in memory, on one core: connect, one octet, its echo, the "
 		"client closes first, the server closes. Checksums, timestamps, PAWS, RFC 5961 and real initial sequence "
 		"numbers are on. While it runs as many TIME_WAITs are held as asked: each connection leaves one and one "
 		"expires, in virtual time; with 0, those of 50 connections at a time are ended outside the time that is measured, as for the peers. CPU time, medians of 21 batches.\n\n"
 		"ports: what one la_connect() costs while part of the 64,512 ports of one destination is in TIME_WAIT; at "
 		"100 % it fails with EADDRNOTAVAIL.",
-	.examples = "lastack bench churn --time-wait 0,1000000\n"
+	.examples = "lastack bench bulk\n"
+		    "    how many octets a second go through one connection\n"
+		    "lastack bench churn --time-wait 0,1000000\n"
 		    "    what a million TIME_WAITs cost\n"
 		    "lastack bench ports\n"
 		    "    what choosing a port costs as ports run out\n",
