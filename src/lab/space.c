@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/tun.h"
 #include "lab/netlink.h"
 
 static int host_ns = -1;
@@ -224,6 +225,29 @@ static int ipv6_on(const void *arg, struct why *w)
 }
 
 int space_ipv6(struct space_end e, struct why *w) { return inside(e.ns, ipv6_on, &e, w); }
+
+struct tun {
+	const struct space_end *e;
+	int *ret_fd;
+};
+
+static int tun_make(const void *arg, struct why *w)
+{
+	const struct tun *t = arg;
+	int fd = tun_open(t->e->name, w), err = fd < 0 ? fd : end_up(t->e, w);
+
+	if (err && fd >= 0)
+		close(fd);
+	*t->ret_fd = fd;
+	return err;
+}
+
+int space_tun(struct space_end e, struct why *w)
+{
+	int fd = -1, err = inside(e.ns, tun_make, &(struct tun){&e, &fd}, w);
+
+	return err ? err : fd;
+}
 
 struct veth {
 	const struct space_end *a, *b;

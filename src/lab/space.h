@@ -30,6 +30,12 @@ int space_veth(struct space_end a, struct space_end b, struct why *w); /* both e
 /* Switches IPv6 on in e.ns and adds this address, which can be used at once. -ENOENT: this kernel has no IPv6. */
 int space_ipv6(struct space_end e, struct why *w);
 
+/*
+ * A tun device there, up with its address (io/tun.h). Returns its descriptor, which whoever is elsewhere may use.
+ * space_ipv6() gives it an IPv6 address too.
+ */
+int space_tun(struct space_end e, struct why *w);
+
 int space_route(int ns, const char *dst, const char *via, struct why *w); /* "10.77.2.0/24" via "10.77.1.2" */
 
 /* "net.ipv4.tcp_tw_reuse", "1". -EPERM in the guarded namespace, -ENOENT if this kernel or namespace has no such knob. */
