@@ -49,6 +49,19 @@ int nl_up(const char *name, struct why *w)
 	return ask(h, "set a link up", w);
 }
 
+int nl_queue_len(const char *name, unsigned packets, struct why *w)
+{
+	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *m;
+
+	h->nlmsg_type = RTM_NEWLINK;
+	m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	m->ifi_index = (int)if_nametoindex(name);
+	mnl_attr_put_u32(h, IFLA_TXQLEN, packets);
+	return ask(h, "set a queue's length", w);
+}
+
 int nl_veth(const char *name, const char *peer, int peer_ns, struct why *w)
 {
 	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];

@@ -10,6 +10,7 @@ struct nl_addr {
 };
 
 int nl_up(const char *name, struct why *w);
+int nl_queue_len(const char *name, unsigned packets, struct why *w); /* in front of a device */
 int nl_veth(const char *name, const char *peer, int peer_ns, struct why *w);
 /* An IPv6 address is ready at once: duplicates are not looked for. */
 int nl_addr_add(const char *name, const struct nl_addr *a, struct why *w);

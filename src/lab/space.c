@@ -12,6 +12,9 @@
 #include "io/tun.h"
 #include "lab/netlink.h"
 
+/* A burst must find room while nobody reads the device: 500 packets, the default, are half a full window. */
+enum { TUN_QUEUE = 4096 };
+
 static int host_ns = -1;
 static uint64_t host_inode;
 static const char no_ipv6[] = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
@@ -234,8 +237,10 @@ struct tun {
 static int tun_make(const void *arg, struct why *w)
 {
 	const struct tun *t = arg;
-	int fd = tun_open(t->e->name, w), err = fd < 0 ? fd : end_up(t->e, w);
+	int fd = tun_open(t->e->name, w), err = fd < 0 ? fd : nl_queue_len(t->e->name, TUN_QUEUE, w);
 
+	if (err == 0)
+		err = end_up(t->e, w);
 	if (err && fd >= 0)
 		close(fd);
 	*t->ret_fd = fd;
