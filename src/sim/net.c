@@ -60,7 +60,8 @@ static void on_trace(void *arg, const struct la_trace *t)
 	struct host *h = arg;
 	struct net *n = h->net;
 
-	watch_edge(n->w, (unsigned)(h - n->host), t);
+	if (n->w)
+		watch_edge(n->w, (unsigned)(h - n->host), t);
 }
 
 int net_start(struct net *n, unsigned host, const struct la_config *cfg)
@@ -139,7 +140,8 @@ void net_settle(struct net *n, unsigned host)
 	}
 	if (n->v->failed)
 		return;
-	watch_settle(n->w, host, n->host[host].e);
+	if (n->w)
+		watch_settle(n->w, host, n->host[host].e);
 	set_wake(n, host);
 }
 
@@ -171,10 +173,14 @@ static void deliver(struct net *n, struct packet_slot *p)
 	if (n->ops.tap)
 		n->ops.tap(n->ops.tap_arg, n->now, p->octets, p->len);
 	n->delivered++;
-	count_input(&n->w->seen[to], v);
-	watch_in_begin(n->w, to, net_local(n, to), kind, kind == IN_TCP || kind == IN_FORGED ? &parsed.seg : NULL);
+	if (n->w) {
+		count_input(&n->w->seen[to], v);
+		watch_in_begin(n->w, to, net_local(n, to), kind,
+			       kind == IN_TCP || kind == IN_FORGED ? &parsed.seg : NULL);
+	}
 	la_input(n->host[to].e, net_local(n, to), p->octets, p->len);
-	watch_in_end(n->w);
+	if (n->w)
+		watch_in_end(n->w);
 	path_slot_free(n, p);
 	net_settle(n, to);
 }
@@ -202,7 +208,8 @@ static bool step(struct net *n, nsec_t until)
 		FAIL(n->v, CHECK_PROGRESS, h, NULL, NULL, "more than %u events", (unsigned)n->events_max);
 	if (at > n->now)
 		n->now = n->v->now = at;
-	watch_mix(n->w, n->now);
+	if (n->w)
+		watch_mix(n->w, n->now);
 	if (agenda_at > at) {
 		net_touch(n, h);
 		net_settle(n, h);

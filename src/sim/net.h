@@ -8,10 +8,11 @@
 #pragma once
 #include "base/rng.h"
 #include "sim/agenda.h"
+#include "sim/bottleneck.h"
 #include "sim/clock.h"
 #include "sim/watch.h"
 
-enum { PACKETS_MAX = 2048, PACKET_CAP = 1528, NOBODY = 255 };
+enum { PACKETS_MAX = 8192, PACKET_CAP = 1528, NOBODY = 255 };
 
 enum fault {
 #define FAULT(id, name, what) FAULT_##id,
@@ -24,9 +25,13 @@ extern const char *const fault_names[N_FAULTS];
 struct path { /* from one host to another */
 	nsec_t delay, jitter; /* jitter: up to so much more */
 	nsec_t last_at; /* in_order: when the last packet arrives */
-	uint16_t loss, duplicate, late, damage, replay, stale, icmp; /* of 65,536 packets */
+	struct bottleneck neck;
+	uint16_t mtu; /* of its narrowest link; 0: no packet is too large */
+	uint16_t loss, duplicate, late, damage, replay, stale, icmp, lie; /* of 65,536 packets */
+	uint16_t too_big; /* of those that are: an ICMP message tells */
 	bool in_order; /* jitter does not reorder */
 	bool cut; /* partition */
+	bool bleaches, strips; /* the ECN field; SACK options */
 };
 
 struct net;
@@ -60,7 +65,7 @@ struct net_ops { /* each may be NULL */
 struct net {
 	nsec_t now;
 	struct verdict *v;
-	struct watch *w;
+	struct watch *w; /* NULL: nobody looks */
 	struct rng rng;
 	struct net_ops ops;
 	unsigned n_hosts;
@@ -75,7 +80,7 @@ struct net {
 	struct packet_slot spare, slot[PACKETS_MAX];
 };
 
-void net_init(struct net *n, struct watch *w, struct verdict *v, uint64_t seed);
+void net_init(struct net *n, struct watch *w, struct verdict *v, uint64_t seed); /* w may be NULL */
 /* Makes (again) the engine of a host, with its addresses 10.0.0.h+1 and 2001:db8::h+1. cfg.trace is set here. */
 int net_start(struct net *n, unsigned host, const struct la_config *cfg);
 struct la_endpoint net_address(unsigned host, bool v6, uint16_t port);

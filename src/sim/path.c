@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/path.h"
 
+#include "sim/middlebox.h"
 #include "wire/csum.h"
 
 const char *const fault_names[N_FAULTS] = {
@@ -47,7 +48,8 @@ static void arrive_copy(struct net *n, const struct packet_slot *p, nsec_t at)
 
 static nsec_t below(struct rng *r, nsec_t n) { return n ? rng_u64(r) % n : 0; }
 
-static nsec_t arrival(struct net *n, struct path *p, bool late)
+/* When a packet that sets out at `from` is there. */
+static nsec_t arrival(struct net *n, struct path *p, nsec_t from, bool late)
 {
 	nsec_t d = p->delay + below(&n->rng, p->jitter), at;
 
@@ -55,7 +57,7 @@ static nsec_t arrival(struct net *n, struct path *p, bool late)
 		d += below(&n->rng, 4 * (p->delay + p->jitter) + NSEC_PER_MS);
 	if (d > n->lifetime)
 		d = n->lifetime;
-	at = n->now + d;
+	at = from + d;
 	if (p->in_order && !late) {
 		at = at < p->last_at ? p->last_at : at;
 		p->last_at = at;
@@ -114,10 +116,14 @@ static void write_icmp4(uint8_t *o, const struct addr *router, const struct addr
 	memcpy(o + 22, &sum, 2);
 }
 
-/* A router on the way says that lost cannot be delivered. */
-static void send_icmp(struct net *n, const struct packet_slot *lost, nsec_t at)
+/* What a router on the way says about a packet. */
+struct message {
+	uint8_t type, code;
+	uint32_t mtu;
+};
+
+static void send_icmp(struct net *n, const struct packet_slot *lost, nsec_t at, struct message m)
 {
-	static const uint8_t codes4[] = {0, 1, 2, 3, 13}, codes6[] = {0, 1, 3, 4};
 	struct packet_slot *p = path_slot(n);
 	bool v6 = lost->octets[0] >> 4 == 6;
 	size_t head = v6 ? 40 : 20, quoted = v6 ? 60 : 28;
@@ -128,9 +134,9 @@ static void send_icmp(struct net *n, const struct packet_slot *lost, nsec_t at)
 		return;
 	}
 	memset(p, 0, offsetof(struct packet_slot, octets) + 128);
-	p->octets[head] = v6 ? 1 : 3;
-	p->octets[head + 1] =
-		v6 ? codes6[rng_below(&n->rng, ARRAY_LEN(codes6))] : codes4[rng_below(&n->rng, ARRAY_LEN(codes4))];
+	p->octets[head] = m.type;
+	p->octets[head + 1] = m.code;
+	word_put(p->octets + head + 4, be32(m.mtu)); /* RFC 4443 3.2; the low half of it in RFC 1191 4 */
 	memcpy(p->octets + head + 8, lost->octets, quoted);
 	to = v6 ? addr_from_v6(lost->octets + 8) : addr_from_v4(lost->octets + 12);
 	router = to;
@@ -143,8 +149,39 @@ static void send_icmp(struct net *n, const struct packet_slot *lost, nsec_t at)
 	p->to = lost->from;
 	p->from = NOBODY;
 	p->icmp = true;
-	n->fault[FAULT_ICMP]++;
 	arrive(n, p, at);
+}
+
+static struct message unreachable(struct net *n, const struct packet_slot *lost)
+{
+	static const uint8_t codes4[] = {0, 1, 2, 3, 13}, codes6[] = {0, 1, 3, 4};
+
+	if (lost->octets[0] >> 4 == 6)
+		return (struct message){.type = 1, .code = codes6[rng_below(&n->rng, ARRAY_LEN(codes6))]};
+	return (struct message){.type = 3, .code = codes4[rng_below(&n->rng, ARRAY_LEN(codes4))]};
+}
+
+static struct message too_big(const struct packet_slot *lost, uint32_t mtu)
+{
+	if (lost->octets[0] >> 4 == 6)
+		return (struct message){.type = 2, .mtu = mtu};
+	return (struct message){.type = 3, .code = 4, .mtu = mtu};
+}
+
+/* A size that is none (0 is what routers before RFC 1191 said), too small, or larger than what was sent; or the numbers of another packet. */
+static void lie(struct net *n, const struct packet_slot *about, nsec_t at)
+{
+	static const uint16_t sizes[] = {0, 1, 67, 68, 296, 551, 576, 1279, 1280, 9000, 65535};
+	struct packet_slot *copy = path_slot(n);
+
+	if (copy == &n->spare || copy == about)
+		return;
+	memcpy(copy, about, offsetof(struct packet_slot, octets) + about->len);
+	if (rng_chance(&n->rng, 0.5))
+		copy->octets[(copy->octets[0] >> 4 == 6 ? 40 : 20) + 4] ^= (uint8_t)(1 + rng_below(&n->rng, 255));
+	n->fault[FAULT_LIE]++;
+	send_icmp(n, copy, at, too_big(copy, sizes[rng_below(&n->rng, ARRAY_LEN(sizes))]));
+	path_slot_free(n, copy);
 }
 
 /* ---- the way ---- */
@@ -160,33 +197,80 @@ static bool happens(struct net *n, uint16_t of_65536, uint64_t chance, enum faul
 
 static void lose(struct net *n, struct packet_slot *p, const struct path *way)
 {
-	if (way->icmp && rng_below(&n->rng, 65536) < way->icmp)
-		send_icmp(n, p, n->now + way->delay);
+	if (way->icmp && rng_below(&n->rng, 65536) < way->icmp) {
+		n->fault[FAULT_ICMP]++;
+		send_icmp(n, p, n->now + way->delay, unreachable(n, p));
+	}
 	path_slot_free(n, p);
+}
+
+static void lose_too_big(struct net *n, struct packet_slot *p, const struct path *way)
+{
+	n->fault[FAULT_TOO_BIG]++;
+	if (rng_below(&n->rng, 65536) < way->too_big)
+		send_icmp(n, p, n->now + way->delay, too_big(p, way->mtu));
+	path_slot_free(n, p);
+}
+
+static void change(struct net *n, struct packet_slot *p, const struct path *way)
+{
+	if (way->bleaches && middlebox_ecn(p->octets) != ECN_NOT_ECT) {
+		middlebox_set_ecn(p->octets, ECN_NOT_ECT);
+		n->fault[FAULT_BLEACHED]++;
+	}
+	if (way->strips)
+		n->fault[FAULT_STRIPPED] += middlebox_strip_sack(p->octets, p->len);
+}
+
+/* When the packet has passed the bottleneck; false: it is lost there. */
+static bool squeeze(struct net *n, struct packet_slot *p, struct path *way, nsec_t *ret_at)
+{
+	bool mark = false;
+
+	*ret_at = n->now;
+	if (!way->neck.rate)
+		return true;
+	if (!bottleneck_pass(&way->neck, n->now, p->len, middlebox_ecn(p->octets) != ECN_NOT_ECT, ret_at, &mark)) {
+		n->fault[FAULT_QUEUE]++;
+		return false;
+	}
+	if (mark) {
+		middlebox_set_ecn(p->octets, ECN_CE);
+		n->fault[FAULT_MARKED]++;
+	}
+	return true;
 }
 
 static void travel(struct net *n, struct packet_slot *p, struct path *way)
 {
 	uint64_t a = rng_u64(&n->rng), b = rng_u64(&n->rng);
+	nsec_t from;
 
 	if (way->cut) {
 		n->fault[FAULT_PARTITION]++;
 		lose(n, p, way);
 		return;
 	}
+	if (way->lie && rng_below(&n->rng, 65536) < way->lie)
+		lie(n, p, n->now + way->delay);
+	if (way->mtu && p->len > way->mtu) {
+		lose_too_big(n, p, way);
+		return;
+	}
+	change(n, p, way);
 	if (happens(n, way->replay, a, FAULT_REPLAY))
 		arrive_copy(n, p, n->now + below(&n->rng, n->lifetime));
 	if (happens(n, way->stale, a >> 16, FAULT_STALE))
 		arrive_copy(n, p, n->now + n->lifetime + below(&n->rng, 9 * n->lifetime));
-	if (happens(n, way->loss, a >> 32, FAULT_LOSS)) {
+	if (happens(n, way->loss, a >> 32, FAULT_LOSS) || !squeeze(n, p, way, &from)) {
 		lose(n, p, way);
 		return;
 	}
 	if (happens(n, way->duplicate, a >> 48, FAULT_DUPLICATE))
-		arrive_copy(n, p, arrival(n, way, false));
+		arrive_copy(n, p, arrival(n, way, from, false));
 	if (happens(n, way->damage, b, FAULT_DAMAGE))
 		damage(n, p);
-	arrive(n, p, arrival(n, way, happens(n, way->late, b >> 16, FAULT_LATE)));
+	arrive(n, p, arrival(n, way, from, happens(n, way->late, b >> 16, FAULT_LATE)));
 }
 
 void path_send(struct net *n, unsigned from, struct packet_slot *p)
@@ -204,7 +288,8 @@ void path_send(struct net *n, unsigned from, struct packet_slot *p)
 		path_slot_free(n, p);
 		return;
 	}
-	watch_out(n->w, from, &parsed.seg);
+	if (n->w)
+		watch_out(n->w, from, &parsed.seg);
 	p->to = (uint8_t)net_owner(n, parsed.seg.dst.b);
 	if (p->to == NOBODY || (n->ops.filter && !n->ops.filter(n->ops.arg, from, &parsed.seg)))
 		path_slot_free(n, p);

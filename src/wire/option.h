@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* option.h - TCP options as they stand in a header (RFC 9293 3.1, 2018, 7323). Private to wire/. */
+/* option.h - TCP options as they stand in a header (RFC 9293 3.1, 2018, 7323). Of wire/, and of the simulator's middleboxes. */
 #pragma once
 
 enum {
