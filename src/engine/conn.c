@@ -160,13 +160,13 @@ uint8_t conn_wscale(const struct engine *e)
 	return (uint8_t)(shift > 14 ? 14 : shift);
 }
 
-/* Everything but the runs received out of order (n_gaps says how many there are) and the record that may be saved. */
+/* Everything but what is fixed to the block and the record that may be saved. */
 void conn_clear(struct conn *c, bool v6)
 {
 	const struct la_config *cfg = &c->eng->cfg;
 	char *p = (char *)c;
 
-	memset(p, 0, offsetof(struct conn, gaps));
+	memset(p, 0, offsetof(struct conn, snd_buf));
 	memset(p + offsetof(struct conn, out_link), 0,
 	       offsetof(struct conn, tw_saved) - offsetof(struct conn, out_link));
 	memset(p + offsetof(struct conn, bytes_acked), 0,

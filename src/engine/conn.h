@@ -27,8 +27,6 @@ enum tcp_timer {
 	N_TIMERS
 };
 
-enum { GAPS_MAX = 16 }; /* separate runs of octets received out of order */
-
 struct run { /* octets from .. to - 1 */
 	seq_t from, to;
 };
@@ -79,7 +77,7 @@ struct conn {
 	bool is_v6, is_open, passive; /* is_open: the application has a handle. passive: came from a listener */
 	bool is_orphan; /* counted in n_orphans: close.c sets it when the handle goes and the connection stays; conn.c clears it */
 	bool port_chosen, port_bound; /* how lport was got: ports.h or binds.h */
-	bool ts_ok, wscale_ok; /* both ends do it; a SYN offers what the knobs say */
+	bool ts_ok, wscale_ok, sack_ok; /* both ends do it; a SYN offers what the knobs say */
 	bool syn_acked; /* our SYN is acknowledged (snd_acked()): before, only SYN, ACK and RST are sent */
 	bool fin_queued; /* CLOSE or shutdown(): our FIN follows snd_end */
 	bool fin_sent; /* at least once: snd_nxt is past it */
@@ -112,11 +110,16 @@ struct conn {
 	nsec_t timer_at[N_TIMERS]; /* NSEC_NEVER: off */
 	struct wheel_timer timer; /* at the earliest of them, or earlier */
 
-	/* Received out of order, in order and apart from each other; the octets are in the ring already. */
-	uint8_t n_gaps;
-	struct run gaps[GAPS_MAX];
+	/* Received out of order: runs, in order and apart from each other; the octets are in the ring already (rcv_sack.c). */
+	uint16_t n_gaps;
+	uint8_t n_recent;
+	bool dsack_due;
+	seq_t recent[SACK_BLOCKS_MAX]; /* an octet of each of the runs that grew last, the last first */
+	struct run dsack; /* what came twice, if dsack_due */
 
-	uint8_t *snd_buf, *rcv_buf; /* fixed to the block */
+	/* Fixed to the block: rings, and room for rcv_runs_max() runs. */
+	uint8_t *snd_buf, *rcv_buf;
+	struct run *gaps;
 
 	/* Queues of the engine this one may be in. */
 	struct link out_link; /* something to send */

@@ -16,7 +16,7 @@ enum {
 /* ---- the block: where everything is in it ---- */
 
 struct layout {
-	size_t conns, buffers, buckets, listen_buckets, replies, oow, addrs, ports, binds, tw[2], peers, total;
+	size_t conns, buffers, runs, buckets, listen_buckets, replies, oow, addrs, ports, binds, tw[2], peers, total;
 	uint32_t n_buckets, n_listen_buckets;
 };
 
@@ -94,6 +94,7 @@ static struct layout layout_of(const struct la_config *c)
 	l.peers = place(&l, peers_size(c->max_peers));
 	l.tw[0] = place(&l, twstore_size(false, c->max_time_wait4));
 	l.tw[1] = place(&l, twstore_size(true, c->max_time_wait6));
+	l.runs = place(&l, (size_t)c->max_sockets * rcv_runs_max(c) * sizeof(struct run));
 	l.buffers = place(&l, c->max_sockets * ((size_t)c->send_buffer + c->receive_buffer));
 	return l;
 }
@@ -132,6 +133,7 @@ static void init_pool(struct engine *e, uint8_t *base, const struct layout *l)
 		c->number = i;
 		c->snd_buf = base + l->buffers + i * each;
 		c->rcv_buf = c->snd_buf + e->cfg.send_buffer;
+		c->gaps = (struct run *)(void *)(base + l->runs) + (size_t)i * rcv_runs_max(&e->cfg);
 		link_append(&e->free, &c->queue_link);
 	}
 }

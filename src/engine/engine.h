@@ -206,6 +206,17 @@ void rcv_text(struct conn *c, const struct seg *s,
 size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek);
 uint32_t rcv_unread(const struct conn *c);
 
+/* ---- rcv_sack.c: out of order ---- */
+uint32_t rcv_runs_max(const struct la_config *cfg); /* room in conn.gaps */
+void rcv_dsack(struct conn *c, struct run r); /* octets of r came again (RFC 2883): the next ACK says so */
+void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o); /* what the next segment says */
+uint32_t rcv_sack_len(const struct conn *c); /* octets of options that takes */
+/* The most text that fits beside the SACK blocks which the next segment has to carry. */
+static inline uint32_t conn_mss_now(const struct conn *c)
+{
+	return c->n_gaps || c->dsack_due ? c->snd_mss - rcv_sack_len(c) : c->snd_mss;
+}
+
 /* ---- rtt.c: RFC 6298 ---- */
 void rtt_init(struct conn *c);
 void rtt_sample(struct conn *c, uint32_t us);

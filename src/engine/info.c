@@ -17,7 +17,7 @@ static uint8_t kernel_state(enum state s)
 	return numbers[s];
 }
 
-enum { OPT_TIMESTAMPS = 1, OPT_WSCALE = 4 };
+enum { OPT_TIMESTAMPS = 1, OPT_SACK = 2, OPT_WSCALE = 4 };
 enum { CA_OPEN = 0, CA_DISORDER = 1, CA_RECOVERY = 3, CA_LOSS = 4 };
 
 static uint8_t ca_state(const struct conn *c)
@@ -81,7 +81,7 @@ int la_tcp_info(const struct la_engine *h, la_sock s, struct la_tcp_info *ret)
 	i.tcpi_state = kernel_state(c->state);
 	i.tcpi_pmtu = c->eng->cfg.mtu;
 	i.tcpi_advmss = c->adv_mss;
-	i.tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->wscale_ok ? OPT_WSCALE : 0));
+	i.tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) | (c->wscale_ok ? OPT_WSCALE : 0));
 	i.tcpi_snd_wscale = c->wscale_ok ? c->snd_wscale : 0;
 	i.tcpi_rcv_wscale = c->wscale_ok ? c->rcv_wscale : 0;
 	if (c->state == LISTEN) {

@@ -7,7 +7,7 @@ bool nagle_lets_go(const struct conn *c, uint32_t len, uint32_t unsent)
 {
 	bool idle = seq_eq(c->snd_una, c->snd_nxt);
 
-	if (len == c->snd_mss)
+	if (len >= conn_mss_now(c))
 		return true; /* (1) */
 	if (len == unsent && c->fin_queued)
 		return true; /* nothing will come to fill the segment up */

@@ -293,6 +293,7 @@ static void begin(struct conn *c, const struct way *w)
 	c->ts_offset = w->secret.ts_offset;
 	c->syn_tsval = ts_clock_ms(e) + c->ts_offset;
 	c->ts_ok = e->k.timestamps != 0; /* offered; conn_learn_syn() sees whether the peer does it too */
+	c->sack_ok = e->k.sack != 0;
 	c->wscale_ok = true;
 	c->so_error = 0;
 	c->soft_error = 0;

@@ -108,12 +108,13 @@ static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
 	struct engine *e = c->eng;
 	struct outgoing o = {.seq = c->rtx_nxt};
 	seq_t text_end = seq_min(c->rtx_end, c->snd_end);
+	uint32_t mss = conn_mss_now(c);
 	uint32_t ahead = (uint32_t)seq_diff(c->rtx_nxt, c->snd_una);
 	uint32_t len = (uint32_t)seq_diff(text_end, c->rtx_nxt), cwnd = cwnd_octets(c),
 		 wnd = c->snd_wnd < cwnd ? c->snd_wnd : cwnd;
 	bool fin;
 
-	o.len = len < c->snd_mss ? len : c->snd_mss;
+	o.len = len < mss ? len : mss;
 	fin = o.len == len && seq_lt(c->snd_end, c->rtx_end);
 	if (ahead && ahead + o.len + fin > wnd) /* RFC 5681 3.1: in slow start; the oldest always goes */
 		return 0;
@@ -149,7 +150,7 @@ static uint32_t usable_wnd(const struct conn *c)
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
 static bool choose_new(const struct conn *c, struct outgoing *ret)
 {
-	uint32_t usable, unsent, len;
+	uint32_t usable, unsent, len, mss = conn_mss_now(c);
 
 	if (c->fin_sent)
 		return false;
@@ -159,7 +160,7 @@ static bool choose_new(const struct conn *c, struct outgoing *ret)
 	usable = usable_wnd(c);
 	if (usable == 0)
 		return false;
-	len = unsent < c->snd_mss ? unsent : c->snd_mss;
+	len = unsent < mss ? unsent : mss;
 	if (len > usable)
 		len = usable;
 	if (unsent && !nagle_lets_go(c, len, unsent))

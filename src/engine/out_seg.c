@@ -53,6 +53,9 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 	s.wnd = window_field(c);
 	s.len = o.len;
 	s.opts.has_ts = c->ts_ok;
+	if (c->n_gaps || c->dsack_due)
+		rcv_sack_blocks(c, &s.opts);
+	c->dsack_due = false;
 	if (o.len) {
 		copy_text(c, o.seq, buf + packet_header_len(&s), o.len);
 		c->bytes_sent += o.len;
@@ -83,6 +86,7 @@ size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
 	s.opts.has_wscale = c->wscale_ok;
 	s.opts.wscale = c->rcv_wscale;
 	s.opts.has_ts = c->ts_ok;
+	s.opts.sack_permitted = c->sack_ok;
 	if (answers)
 		c->last_ack_sent = c->rcv_nxt;
 	else

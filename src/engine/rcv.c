@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rcv.c - what was received: text in order and out of order (RFC 9293 3.10.7.4 seventh, SHLD-31), and when to acknowledge it (3.8.6.3). */
-#include "engine/engine.h"
+#include "engine/rcv.h"
 
 /* ---- the ring ---- */
 
@@ -8,7 +8,7 @@ static uint32_t ring_size(const struct conn *c) { return c->eng->cfg.receive_buf
 
 static uint32_t ring_at(const struct conn *c, seq_t x) { return (x.v - c->irs.v - 1) & (ring_size(c) - 1); }
 
-static void store(struct conn *c, seq_t from, const uint8_t *text, uint32_t len)
+void rcv_store(struct conn *c, seq_t from, const uint8_t *text, uint32_t len)
 {
 	uint32_t at = ring_at(c, from), first = ring_size(c) - at;
 
@@ -28,68 +28,6 @@ static seq_t right_edge(const struct conn *c)
 }
 
 static bool fin_taken(const struct conn *c) { return c->has_rcv_fin && seq_lt(c->rcv_fin, c->rcv_nxt); }
-
-/* ---- out of order ---- */
-
-/* The first run that r touches or would stand before; *ret_end: one past the last that it touches. */
-static unsigned runs_touched(const struct conn *c, const struct run *r, unsigned *ret_end)
-{
-	unsigned first = 0, end;
-
-	while (first < c->n_gaps && seq_lt(c->gaps[first].to, r->from))
-		first++;
-	for (end = first; end < c->n_gaps && seq_le(c->gaps[end].from, r->to);)
-		end++;
-	*ret_end = end;
-	return first;
-}
-
-static bool overlaps(const struct conn *c, unsigned first, unsigned end, const struct run *r)
-{
-	for (unsigned i = first; i < end; i++)
-		if (seq_lt(r->from, c->gaps[i].to) && seq_lt(c->gaps[i].from, r->to))
-			return true;
-	return false;
-}
-
-/* Remembers that r is here. False: it would be one run too many. */
-static bool add_run(struct conn *c, struct run r)
-{
-	unsigned end, first = runs_touched(c, &r, &end);
-
-	if (first == end && c->n_gaps == GAPS_MAX)
-		return false;
-	if (first < end) {
-		c->eng->n.ofo_merge += overlaps(c, first, end, &r);
-		r.from = seq_min(r.from, c->gaps[first].from);
-		r.to = seq_max(r.to, c->gaps[end - 1].to);
-	}
-	memmove(&c->gaps[first + 1], &c->gaps[end], (c->n_gaps - end) * sizeof(c->gaps[0]));
-	c->n_gaps = (uint8_t)(c->n_gaps + 1 - (end - first));
-	c->gaps[first] = r;
-	return true;
-}
-
-static void put_aside(struct conn *c, struct run r, const uint8_t *text)
-{
-	if (!add_run(c, r)) {
-		c->eng->n.ofo_drop++;
-		return;
-	}
-	c->eng->n.ofo_queue++;
-	store(c, r.from, text, (uint32_t)seq_diff(r.to, r.from));
-}
-
-/* RCV.NXT has moved: runs that it reached are in order now. */
-static void absorb_runs(struct conn *c)
-{
-	unsigned n = 0;
-
-	for (; n < c->n_gaps && seq_le(c->gaps[n].from, c->rcv_nxt); n++)
-		c->rcv_nxt = seq_max(c->rcv_nxt, c->gaps[n].to);
-	memmove(&c->gaps[0], &c->gaps[n], (c->n_gaps - n) * sizeof(c->gaps[0]));
-	c->n_gaps = (uint8_t)(c->n_gaps - n);
-}
 
 /* A FIN that cannot be, since octets beyond it are here, is none. The first one that can be counts. */
 static void note_fin(struct conn *c, seq_t at)
@@ -119,16 +57,18 @@ static void take_in_order(struct conn *c, seq_t to, const uint8_t *text)
 	uint32_t len = (uint32_t)seq_diff(to, c->rcv_nxt);
 	bool fills_gap = c->n_gaps > 0;
 
-	store(c, c->rcv_nxt, text, len);
 	if (len > c->rcv_mss && len <= c->adv_mss)
 		c->rcv_mss = (uint16_t)len;
-	c->bytes_received += len;
-	c->rcv_nxt = to;
 	if (fills_gap) {
-		absorb_runs(c);
-		c->bytes_received += (uint32_t)seq_diff(c->rcv_nxt, to);
+		seq_t from = c->rcv_nxt;
+
+		rcv_take_and_absorb(c, (struct run){from, to}, text);
+		c->bytes_received += (uint32_t)seq_diff(c->rcv_nxt, from);
 		out_ack_now(c); /* RFC 5681 4.2: "fills in all or part of a gap" */
 	} else {
+		rcv_store(c, c->rcv_nxt, text, len);
+		c->bytes_received += len;
+		c->rcv_nxt = to;
 		ack_in_order(c);
 	}
 	if (!(c->ev_seen & LA_IN))
@@ -159,7 +99,7 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 	} else if (seq_eq(r.from, c->rcv_nxt)) {
 		take_in_order(c, r.to, s->text + seq_diff(r.from, begin));
 	} else {
-		put_aside(c, r, s->text + seq_diff(r.from, begin));
+		rcv_put_aside(c, r, s->text + seq_diff(r.from, begin));
 		out_ack_now(c); /* RFC 5681 4.2: a duplicate ACK tells the sender of the gap */
 	}
 	*ret_fin = c->has_rcv_fin && seq_eq(c->rcv_fin, c->rcv_nxt);

@@ -69,6 +69,8 @@ static void tailor(struct conn *c, struct seg *s)
 		return;
 	if (seq_lt(s->seq, c->rcv_nxt)) {
 		old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
+		if (s->len)
+			rcv_dsack(c, (struct run){s->seq, seq_min(c->rcv_nxt, seq_add(s->seq, s->len))});
 		s->text = s->len > old ? s->text + old : NULL;
 		s->len = s->len > old ? s->len - old : 0; /* the FIN is not old, or nothing would be acceptable */
 		s->seq = c->rcv_nxt;
@@ -83,6 +85,17 @@ static void tailor(struct conn *c, struct seg *s)
 	if (s->len == 0)
 		s->text = NULL;
 	s->flags &= (uint8_t) ~(F_FIN | F_PSH);
+}
+
+/* All of it came before, so an ACK of ours was lost or late: RFC 2883 tells the peer what it sent for nothing. */
+static void note_old(struct conn *c, const struct seg *s)
+{
+	struct run r = {s->seq, seq_add(s->seq, seg_span(s))};
+
+	if (!seq_lt(r.from, r.to) || !seq_lt(r.from, c->rcv_nxt))
+		return;
+	c->eng->n.delayed_ack_lost++;
+	rcv_dsack(c, (struct run){r.from, seq_min(r.to, c->rcv_nxt)});
 }
 
 static enum step first_check_seq(struct conn *c, struct seg *s)
@@ -112,6 +125,7 @@ static enum step first_check_seq(struct conn *c, struct seg *s)
 		return DONE;
 	if (seq_le(seq_add(c->rcv_nxt, rcv_wnd(c)), s->seq) && s->len)
 		e->n.beyond_window++;
+	note_old(c, s);
 	answer_unacceptable(c, s, &e->n.ack_skipped_seq);
 	return DONE;
 }

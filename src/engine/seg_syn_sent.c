@@ -28,6 +28,7 @@ static void learn_options(struct conn *c, const struct seg *s)
 		c->ts_recent = o->tsval;
 		c->ts_recent_at = c->eng->now;
 	}
+	c->sack_ok = c->sack_ok && o->sack_permitted;
 	c->wscale_ok = c->wscale_ok && o->has_wscale;
 	c->snd_wscale = c->wscale_ok ? (o->wscale > WSCALE_MAX ? WSCALE_MAX : o->wscale) : 0; /* RFC 7323 2.3 */
 	if (!c->wscale_ok)

@@ -125,6 +125,9 @@ static uint64_t digest_conn(const struct conn *c)
 		h = mix(h, c->timer_at[i]);
 	for (size_t i = 0; i < c->n_gaps; i++)
 		h = mix(h, (uint64_t)c->gaps[i].from.v << 32 | c->gaps[i].to.v);
+	for (size_t i = 0; i < c->n_recent; i++)
+		h = mix(h, c->recent[i].v);
+	h = mix(h, c->dsack_due ? (uint64_t)c->dsack.from.v << 32 | c->dsack.to.v : 0);
 	h = mix(h, (uint64_t)c->snd_wnd << 32 | c->ts_recent);
 	h = mix(h, (uint64_t)c->rexmits << 32 | (uint64_t)c->dupacks << 16 | c->ack_pending);
 	h = mix(h, (uint64_t)c->cc.cwnd << 32 | c->cc.ssthresh);

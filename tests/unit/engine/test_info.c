@@ -64,7 +64,7 @@ TEST(tcp_info__transfer__figures_add_up)
 	pair_run(&p);
 	pair_pass(&p, 1000);
 	i = info(p.a, j.client);
-	assert_int_equal(i.tcpi_options, 1 | 4);
+	assert_int_equal(i.tcpi_options, 1 | 2 | 4);
 	assert_int_equal(i.tcpi_snd_wscale, 1);
 	assert_int_equal(i.tcpi_rcv_wscale, 1);
 	assert_int_equal(i.tcpi_advmss, 1460);

@@ -4,12 +4,12 @@
 
 static bool has_psh(const struct rig *r) { return r->out.seg.flags & F_PSH; }
 
-TEST(syn__offers_mss_scale_and_timestamps)
+TEST(syn__offers_mss_scale_timestamps_and_sack)
 {
 	RIG_AT_WITH(r, SYN_SENT, .active = true);
 	const struct tcp_opts *o = &r.out.seg.opts;
 
-	assert_true(o->has_mss && o->has_wscale && o->has_ts && !o->sack_permitted);
+	assert_true(o->has_mss && o->has_wscale && o->has_ts && o->sack_permitted);
 	assert_int_equal(o->mss, 1460);
 	assert_int_equal(o->wscale, 0); /* 8192 octets need none */
 	assert_int_equal(o->tsecr, 0);
@@ -344,7 +344,7 @@ TEST(buffer_too_small__nothing_is_lost)
 	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1, 1);
 }
 
-RUN(T(syn__offers_mss_scale_and_timestamps), T(syn__large_buffer__offers_the_scale_that_announces_it),
+RUN(T(syn__offers_mss_scale_timestamps_and_sack), T(syn__large_buffer__offers_the_scale_that_announces_it),
     T(syn_ack__agrees_to_what_the_syn_offered_only), T(window__is_scaled_after_the_handshake),
     T(text__in_segments_of_mss__the_last_one_pushed), T(text__with_timestamps__leaves_room_for_them),
     T(text__across_the_end_of_the_ring__is_what_was_given), T(fin__rides_on_the_last_text),

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcv_sack.c - what was received out of order (RFC 9293 SHLD-31), and how the peer learns of it: RFC 2018, and 2883 for
+ * octets that came twice. The octets lie in the ring where they will be read; a run says which of them are there. Octets
+ * that are there stay as they came first. Runs are bounded by memory of their own, so a peer of tiny segments with gaps
+ * between them (CVE-2018-5390) finds a full array and costs a binary search; what was told in a SACK block is never
+ * taken back (RFC 2018 8).
+ */
+#include "engine/rcv.h"
+
+enum { RUNS_MIN = 16, RUNS_MAX = 1024, OCTETS_A_RUN = 1024 };
+
+uint32_t rcv_runs_max(const struct la_config *cfg)
+{
+	uint32_t n = cfg->receive_buffer / OCTETS_A_RUN;
+
+	return n < RUNS_MIN ? RUNS_MIN : n > RUNS_MAX ? RUNS_MAX : n;
+}
+
+/* ---- runs ---- */
+
+/* The first run that ends at x or beyond. */
+static unsigned run_at(const struct conn *c, seq_t x)
+{
+	unsigned low = 0, high = c->n_gaps;
+
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (seq_lt(c->gaps[mid].to, x))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* One past the last run that begins at x or before; first is run_at() of something not beyond x. */
+static unsigned run_end(const struct conn *c, unsigned first, seq_t x)
+{
+	while (first < c->n_gaps && seq_le(c->gaps[first].from, x))
+		first++;
+	return first;
+}
+
+/* Runs first .. end - 1, which touch r, and r become one; end == first: r stands alone before the run `first`. */
+static void join(struct conn *c, unsigned first, unsigned end, struct run r)
+{
+	if (first < end) {
+		r.from = seq_min(r.from, c->gaps[first].from);
+		r.to = seq_max(r.to, c->gaps[end - 1].to);
+	}
+	if (end != first + 1)
+		memmove(&c->gaps[first + 1], &c->gaps[end], (c->n_gaps - end) * sizeof(c->gaps[0]));
+	c->n_gaps = (uint16_t)(c->n_gaps + 1 - (end - first));
+	c->gaps[first] = r;
+}
+
+/* Octets of r that are in runs already: told in a DSACK. True: all of them are. */
+static bool note_overlap(struct conn *c, struct run r, unsigned first, unsigned end)
+{
+	struct run dup = r;
+	bool found = false;
+
+	for (; first < end && !found; first++) {
+		const struct run *old = &c->gaps[first];
+
+		if (!seq_lt(r.from, old->to) || !seq_lt(old->from, r.to))
+			continue;
+		dup.from = seq_max(r.from, old->from);
+		dup.to = seq_min(r.to, old->to);
+		found = true;
+	}
+	if (!found)
+		return false;
+	rcv_dsack(c, dup);
+	return seq_eq(dup.from, r.from) && seq_eq(dup.to, r.to);
+}
+
+/* What of r is in no run goes into the ring. */
+static void store_missing(struct conn *c, struct run r, const uint8_t *text, unsigned first, unsigned end)
+{
+	seq_t at = r.from;
+
+	for (; first < end; first++) {
+		struct run old = c->gaps[first];
+
+		if (seq_lt(at, old.from))
+			rcv_store(c, at, text + seq_diff(at, r.from), (uint32_t)seq_diff(old.from, at));
+		at = seq_max(at, old.to);
+	}
+	if (seq_lt(at, r.to))
+		rcv_store(c, at, text + seq_diff(at, r.from), (uint32_t)seq_diff(r.to, at));
+}
+
+/* The run with octet x grew: it is told first (RFC 2018 4), the others in the order they had. */
+static void note_recent(struct conn *c, seq_t x)
+{
+	struct run grown = c->gaps[run_at(c, seq_add(x, 1))];
+	seq_t next = x;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_recent && n < ARRAY_LEN(c->recent) - 1; i++) {
+		seq_t old = c->recent[i];
+
+		if (seq_lt(old, c->rcv_nxt) || (seq_le(grown.from, old) && seq_lt(old, grown.to)))
+			continue;
+		c->recent[n++] = next;
+		next = old;
+	}
+	c->recent[n++] = next;
+	c->n_recent = (uint8_t)n;
+}
+
+bool rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
+{
+	struct engine *e = c->eng;
+	unsigned first = run_at(c, r.from), end = run_end(c, first, r.to);
+
+	if (first == end && c->n_gaps == rcv_runs_max(&e->cfg)) {
+		e->n.ofo_drop++;
+		return false;
+	}
+	e->n.ofo_queue++;
+	if (note_overlap(c, r, first, end)) {
+		e->n.ofo_merge++;
+	} else {
+		store_missing(c, r, text, first, end);
+		join(c, first, end, r);
+	}
+	note_recent(c, r.from);
+	return true;
+}
+
+void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
+{
+	unsigned end = run_end(c, 0, r.to);
+
+	note_overlap(c, r, 0, end);
+	store_missing(c, r, text, 0, end);
+	c->rcv_nxt = end ? seq_max(r.to, c->gaps[end - 1].to) : r.to;
+	c->n_gaps = (uint16_t)(c->n_gaps - end);
+	memmove(&c->gaps[0], &c->gaps[end], c->n_gaps * sizeof(c->gaps[0]));
+	if (!c->n_gaps)
+		c->n_recent = 0;
+}
+
+/* ---- what the peer is told ---- */
+
+void rcv_dsack(struct conn *c, struct run r)
+{
+	if (!c->sack_ok || !c->eng->k.dsack)
+		return;
+	if (seq_lt(r.from, c->rcv_nxt))
+		c->eng->n.dsack_old_sent++;
+	else
+		c->eng->n.dsack_ofo_sent++;
+	c->dsack_due = true;
+	c->dsack = r;
+}
+
+static unsigned blocks_that_fit(const struct conn *c) { return c->ts_ok ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX; }
+
+static void tell(struct tcp_opts *o, struct run r)
+{
+	o->sack[o->n_sack].from = r.from;
+	o->sack[o->n_sack].to = r.to;
+	o->n_sack++;
+}
+
+void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o)
+{
+	unsigned most = blocks_that_fit(c);
+
+	o->n_sack = 0;
+	if (!c->sack_ok)
+		return;
+	if (c->dsack_due)
+		tell(o, c->dsack);
+	for (unsigned i = 0; i < c->n_recent && o->n_sack < most; i++)
+		if (seq_le(c->rcv_nxt, c->recent[i]))
+			tell(o, c->gaps[run_at(c, seq_add(c->recent[i], 1))]);
+}
+
+uint32_t rcv_sack_len(const struct conn *c)
+{
+	struct tcp_opts o;
+
+	rcv_sack_blocks(c, &o);
+	return o.n_sack ? 4 + 8U * o.n_sack : 0;
+}
