@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     'engine': ['base', 'wire', 'knob'],
     'sim': ['base', 'wire', 'knob', 'engine'],
     'io': ['base', 'wire'],
+    'packetdrill': ['base', 'engine'],
     'script': ['base', 'wire', 'knob', 'engine', 'sim', 'io'],
     'obs': ['base', 'knob', 'model'],
     'diag': ['base', 'knob', 'model'],

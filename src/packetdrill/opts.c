@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* opts.c - setsockopt(), getsockopt() and ioctl(): Linux's names onto the engine's. */
+#include "packetdrill/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+enum {
+	MEMINFO_VARS = 9,
+	MEMINFO_RMEM = 0,
+	MEMINFO_RCVBUF = 1,
+	MEMINFO_WMEM = 2,
+	MEMINFO_SNDBUF = 3,
+	MEMINFO_QUEUED = 5
+};
+
+static const struct {
+	int level, name;
+	enum la_opt opt;
+} map[] = {
+	{SOL_SOCKET, SO_REUSEADDR, LA_SO_REUSEADDR},
+	{SOL_SOCKET, SO_REUSEPORT, LA_SO_REUSEPORT},
+	{SOL_SOCKET, SO_KEEPALIVE, LA_SO_KEEPALIVE},
+	{SOL_SOCKET, SO_LINGER, LA_SO_LINGER},
+	{SOL_SOCKET, SO_ERROR, LA_SO_ERROR},
+	{SOL_SOCKET, SO_SNDBUF, LA_SO_SNDBUF},
+	{SOL_SOCKET, SO_RCVBUF, LA_SO_RCVBUF},
+	{SOL_SOCKET, SO_ACCEPTCONN, LA_SO_ACCEPTCONN},
+	{IPPROTO_TCP, TCP_NODELAY, LA_TCP_NODELAY},
+	{IPPROTO_TCP, TCP_MAXSEG, LA_TCP_MAXSEG},
+	{IPPROTO_TCP, TCP_KEEPIDLE, LA_TCP_KEEPIDLE},
+	{IPPROTO_TCP, TCP_KEEPINTVL, LA_TCP_KEEPINTVL},
+	{IPPROTO_TCP, TCP_KEEPCNT, LA_TCP_KEEPCNT},
+	{IPPROTO_TCP, TCP_LINGER2, LA_TCP_LINGER2},
+	{IPPROTO_TCP, TCP_SYNCNT, LA_TCP_SYNCNT},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, LA_TCP_USER_TIMEOUT},
+	{IPPROTO_TCP, TCP_QUICKACK, LA_TCP_QUICKACK},
+	{IPPROTO_IP, IP_TOS, LA_IP_TOS},
+	{IPPROTO_IP, IP_TTL, LA_IP_TTL},
+	{IPPROTO_IPV6, IPV6_TCLASS, LA_IP_TOS},
+	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, LA_IP_TTL},
+};
+
+static int find(int level, int name, enum la_opt *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(map); i++)
+		if (map[i].level == level && map[i].name == name) {
+			*ret = map[i].opt;
+			return 0;
+		}
+	return -ENOPROTOOPT;
+}
+
+static int set_time(la_time *ret, const void *value, socklen_t len)
+{
+	struct timeval tv;
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, value, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	*ret = tv.tv_sec < 0 ? 0 : (la_time)tv.tv_sec * NSEC_PER_S + (la_time)tv.tv_usec * 1000;
+	return 0;
+}
+
+static int set_inq(struct file *f, const void *value, socklen_t len)
+{
+	int on;
+
+	if (len < sizeof(on))
+		return -EINVAL;
+	memcpy(&on, value, sizeof(on));
+	if (on < 0 || on > 1)
+		return -EINVAL;
+	f->inq = on;
+	return 0;
+}
+
+int sock_set(struct stack *s, int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct file *f = stack_file(s, fd, FILE_SOCKET);
+	enum la_opt opt;
+	int r;
+
+	if (!value)
+		return -EFAULT;
+	if (level == SOL_SOCKET && name == SO_RCVTIMEO)
+		return set_time(&f->recv_for, value, len);
+	if (level == SOL_SOCKET && name == SO_SNDTIMEO)
+		return set_time(&f->send_for, value, len);
+	if (level == IPPROTO_TCP && name == TCP_INQ)
+		return set_inq(f, value, len);
+	r = find(level, name, &opt);
+	return r < 0 ? r : la_setsockopt(s->engine, f->sock, opt, value, len);
+}
+
+static int give(void *value, socklen_t *len, const void *from, size_t size)
+{
+	if (*len > size)
+		*len = (socklen_t)size;
+	memcpy(value, from, *len);
+	return 0;
+}
+
+static int get_tcp_info(struct stack *s, const struct file *f, void *value, socklen_t *len)
+{
+	struct la_tcp_info info;
+	const int r = la_tcp_info(s->engine, f->sock, &info);
+
+	return r < 0 ? r : give(value, len, &info, sizeof(info));
+}
+
+static int get_int(struct stack *s, const struct file *f, enum la_opt opt)
+{
+	int v = 0;
+	size_t size = sizeof(v);
+
+	return la_getsockopt(s->engine, f->sock, opt, &v, &size) < 0 ? 0 : v;
+}
+
+/* struct sk_meminfo of linux/sock_diag.h, as far as the engine has such things. */
+static int get_meminfo(struct stack *s, const struct file *f, void *value, socklen_t *len)
+{
+	uint32_t mem[MEMINFO_VARS] = {
+		[MEMINFO_RMEM] = sock_unread(s, f),
+		[MEMINFO_RCVBUF] = (uint32_t)get_int(s, f, LA_SO_RCVBUF),
+		[MEMINFO_SNDBUF] = (uint32_t)get_int(s, f, LA_SO_SNDBUF),
+		[MEMINFO_QUEUED] = sock_unacked(s, f),
+	};
+
+	return give(value, len, mem, sizeof(mem));
+}
+
+int sock_get(struct stack *s, int fd, int level, int name, void *value, socklen_t *len)
+{
+	const struct file *f = stack_file(s, fd, FILE_SOCKET);
+	size_t size;
+	enum la_opt opt;
+	int r;
+
+	if (!value || !len)
+		return -EFAULT;
+	if (level == IPPROTO_TCP && name == TCP_INFO)
+		return get_tcp_info(s, f, value, len);
+	if (level == IPPROTO_TCP && name == TCP_CC_INFO) {
+		*len = 0; /* as Linux with cubic and reno: nothing to tell */
+		return 0;
+	}
+	if (level == SOL_SOCKET && name == SO_MEMINFO)
+		return get_meminfo(s, f, value, len);
+	r = find(level, name, &opt);
+	if (r < 0)
+		return r;
+	size = *len;
+	r = la_getsockopt(s->engine, f->sock, opt, value, &size);
+	*len = (socklen_t)size;
+	return r;
+}
+
+int sock_ioctl(struct stack *s, int fd, unsigned long request, void *arg)
+{
+	struct file *f = stack_file(s, fd, FILE_SOCKET);
+	int v;
+
+	if (!arg)
+		return -EFAULT;
+	if (request == FIONBIO) {
+		memcpy(&v, arg, sizeof(v));
+		f->flags = v ? O_NONBLOCK : 0;
+		return 0;
+	}
+	if (request == SIOCINQ)
+		v = (int)sock_unread(s, f);
+	else if (request == SIOCOUTQ)
+		v = (int)sock_unacked(s, f);
+	else
+		return -ENOTTY;
+	memcpy(arg, &v, sizeof(v));
+	return 0;
+}
