@@ -14,7 +14,7 @@ TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|KV\(\s*\d+\s*,\s*\d+\s*\)|[^,()"\s]+|
 UNITS = {'NONE': '', 'BOOL': '0/1', 'MS': 'ms', 'S': 's', 'COUNT': '', 'PORT': 'port'}
 WORDS = {'BOOT': 'by memory, at boot', 'ANY': '', 'INT32_MAX': '2147483647', 'INT32_MIN': '-2147483648',
          'INT32_MAX/1000': '2147483', 'N_POLICIES-1': '3', 'N_TW_FULL-1': '2', 'POLICY_LINUX_6_18': 'linux-6.18',
-         'TW_FULL_RECYCLE_OLDEST': 'recycle-oldest'}
+         'TW_FULL_RECYCLE_OLDEST': 'recycle-oldest', 'N_CONGESTIONS-1': '1', 'CONGESTION_CUBIC': 'cubic'}
 
 HEAD = """# Knobs
 

@@ -8,9 +8,26 @@
 #include "base/base.h"
 #include "wire/seq.h"
 
-enum { CC_CWND_MAX = 1 << 24, CC_SSTHRESH_NONE = INT32_MAX };
+enum { CC_CWND_MAX = 1 << 24, CC_SSTHRESH_NONE = INT32_MAX, CC_CWND_LEAST = 2, CC_IW = 10 /* RFC 6928; ADR 0026 */ };
 
 struct cc_ops;
+
+struct cubic { /* cc_cubic.c */
+	/* An epoch goes from the first ACK in congestion avoidance to the next congestion event. Times here in 1/1024 s. */
+	bool epoch_on, round_on, found; /* found: HyStart ended slow start */
+	nsec_t epoch_at, last_at; /* last_at: when the pace was last computed */
+	uint32_t
+		w_max; /* cwnd at the last congestion event, less if it was below that of the one before; 0: none yet */
+	uint32_t origin, k; /* RFC 9438 figure 2: W_max and K of this epoch */
+	uint32_t pace; /* cwnd grows by one for so many acknowledged */
+	uint32_t last_cwnd;
+	uint32_t w_est, est_cnt; /* what Reno's cwnd would be, and segments acknowledged since it last grew */
+	/* HyStart */
+	nsec_t round_at, last_ack_at;
+	seq_t round_end;
+	uint32_t delay_min_us, round_min_us; /* of the connection, of this round; 0: unknown */
+	uint8_t samples;
+};
 
 struct cc {
 	const struct cc_ops *ops;
@@ -18,6 +35,7 @@ struct cc {
 	uint32_t cwnd_cnt; /* acknowledged in congestion avoidance since cwnd last grew (RFC 3465) */
 	uint32_t prior_cwnd; /* before the last congestion event */
 	uint32_t mss;
+	struct cubic cubic;
 };
 
 struct cc_ack {
@@ -30,19 +48,36 @@ struct cc_ack {
 };
 
 struct cc_ops {
-	const char *name;
-	void (*start)(struct cc *cc, uint32_t mss, nsec_t now); /* connection established: initial window (RFC 6928) */
+	const char *name; /* of TCP_CONGESTION and net.ipv4.tcp_congestion_control */
+	void (*start)(struct cc *cc); /* connection established, or the algorithm changed; may be NULL */
 	void (*sampled)(struct cc *cc, const struct cc_ack *a); /* every ACK of something new; may be NULL */
 	void (*acked)(struct cc *cc,
 		      const struct cc_ack *a); /* the window may grow: not in recovery, and it was used */
 	uint32_t (*ssthresh)(struct cc *cc, nsec_t now); /* a congestion event, loss or ECE: the new ssthresh */
 	uint32_t (*undo_cwnd)(const struct cc *cc); /* the event was none */
 	void (*timeout)(struct cc *cc); /* RTO: what was learnt of the path is forgotten; may be NULL */
-	void (*idle)(struct cc *cc, nsec_t idle); /* first transmission after a pause; may be NULL */
+	void (*idle)(struct cc *cc, nsec_t now, nsec_t last_sent_at); /* sends again after a pause; may be NULL */
 };
 
-extern const struct cc_ops cc_newreno; /* RFC 5681 */
+extern const struct cc_ops cc_newreno; /* "reno": RFC 5681 */
+extern const struct cc_ops cc_cubic; /* "cubic": RFC 9438 */
+
+const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
+const struct cc_ops *cc_of_knob(int64_t value); /* of net.ipv4.tcp_congestion_control */
+
+/* The connection is established: the initial window. */
+void cc_start(struct cc *cc, const struct cc_ops *ops, uint32_t mss);
+/* Another algorithm from now on, with the window as it is (TCP_CONGESTION). */
+void cc_change(struct cc *cc, const struct cc_ops *ops);
+/* What ssthresh should at least be for a window that shrinks without congestion (RFC 7661 4.4.3, as Linux: 3/4 of cwnd). */
+uint32_t cc_kept_ssthresh(const struct cc *cc);
+/*
+ * First transmission after nothing was sent for `idle`, which is more than an RTO: cwnd is halved for each of these down
+ * to the initial window (RFC 2861 3.2; RFC 5681 4.1 would go there at once). tcp_slow_start_after_idle.
+ */
+void cc_restart(struct cc *cc, nsec_t idle, nsec_t rto);
 
 /* For algorithms: RFC 5681 3.1 up to ssthresh; how many of `acked` are left for congestion avoidance. */
 uint32_t cc_slow_start(struct cc *cc, uint32_t acked);
 void cc_avoid(struct cc *cc, uint32_t window, uint32_t acked); /* a segment for every `window` acknowledged ones */
+uint32_t cc_undo_cwnd(const struct cc *cc); /* what it was before, or is by now */

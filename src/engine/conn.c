@@ -323,11 +323,12 @@ void conn_to_record(struct conn *c)
 
 /* ---- the beginning ---- */
 
+const struct cc_ops *conn_cc(const struct conn *c) { return c->opt.cc ? c->opt.cc : cc_of_knob(c->eng->k.congestion); }
+
 void conn_established(struct conn *c)
 {
 	c->connected_once = true;
-	c->cc.ops = &cc_newreno;
-	c->cc.ops->start(&c->cc, c->snd_mss, c->eng->now);
+	cc_start(&c->cc, conn_cc(c), c->snd_mss);
 	if (c->total_retrans > 1) /* RFC 5681 3.1; Linux: one SYN alone says little when the timeout is only 1 s */
 		c->cc.cwnd = 1;
 	timer_keepalive_start(c);

@@ -43,6 +43,7 @@ struct sockopts {
 	uint32_t owner;
 	uint16_t maxseg; /* TCP_MAXSEG; 0: from the MTU */
 	uint8_t tos, ttl; /* IP_TOS, IP_TTL; ttl 0: 64 */
+	const struct cc_ops *cc; /* TCP_CONGESTION; NULL: the knob */
 };
 
 enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or failed; under way; it said 0 */

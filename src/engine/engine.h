@@ -108,6 +108,7 @@ void conn_drop_port(struct conn *c); /* gives port and bucket back; conn_end() a
 void conn_established(
 	struct conn
 		*c); /* what every way into ESTABLISHED has in common: cc start, keepalive, accept queue or LA_OUT */
+const struct cc_ops *conn_cc(const struct conn *c); /* TCP_CONGESTION, or what the knob says */
 uint8_t conn_bind_flags(const struct conn *c); /* BIND_REUSEADDR, BIND_REUSEPORT */
 la_sock conn_sock(const struct conn *c); /* the handle, 0 if nobody holds it */
 struct conn *conn_of_sock(const struct engine *e, la_sock s); /* NULL: no such socket */

@@ -171,15 +171,15 @@ static bool choose_new(const struct conn *c, struct outgoing *ret)
 	return true;
 }
 
-static void restart_window(struct conn *c) /* RFC 5681 4.1 */
+/* Nothing was sent for longer than an RTO. */
+static void restart_window(struct conn *c)
 {
-	struct cc fresh = {.ops = c->cc.ops};
+	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
 
-	fresh.ops->start(&fresh, c->snd_mss, c->eng->now);
-	if (c->cc.cwnd > fresh.cwnd)
-		c->cc.cwnd = fresh.cwnd;
+	if (c->eng->k.slow_start_after_idle)
+		cc_restart(&c->cc, now - c->last_sent_at, rto);
 	if (c->cc.ops->idle)
-		c->cc.ops->idle(&c->cc, c->eng->now - c->last_sent_at);
+		c->cc.ops->idle(&c->cc, now, c->last_sent_at);
 }
 
 static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)

@@ -11,7 +11,7 @@
  * Linux: Documentation/networking/ip-sysctl.rst and this project's measurements on 6.18. tcp_tw_reuse 2 is the
  * default since 4.18 or 4.19; timestamps had no offset of their own before 4.10, which is value 2 today (with an offset
  * tcp_tw_recycle would refuse nearly everybody); 6 SYNs instead of 5 since 3.7; linear timeouts since 6.5; somaxconn 128
- * before 5.4; ports end at 60999 since 4.2; ACKs for bad segments limited since 4.0; challenge ACKs 1000 a second from
+ * before 5.4; CUBIC since 2.6.19; tcp_ecn 2 since 2.6.31, no fallback before 4.2; ports end at 60999 since 4.2; ACKs for bad segments limited since 4.0; challenge ACKs 1000 a second from
  * 4.7 to 6.0, unlimited since (2.6 had none: the engine has no such mode).
  */
 static const struct policy_row {
@@ -29,6 +29,9 @@ static const struct policy_row {
 	{KNOB_synack_retries, {7, 5, 5, 5}},
 	{KNOB_syn_linear_timeouts, {0, 0, 0, 4}},
 	{KNOB_rto_min_ms, {1000, 200, 200, 200}},
+	{KNOB_congestion, {CONGESTION_RENO, CONGESTION_CUBIC, CONGESTION_CUBIC, CONGESTION_CUBIC}},
+	{KNOB_ecn, {2, 0, 2, 2}},
+	{KNOB_ecn_fallback, {1, 0, 1, 1}},
 	{KNOB_invalid_ratelimit_ms, {500, 0, 500, 500}},
 	{KNOB_challenge_ack_limit, {INT32_MAX, INT32_MAX, 1000, INT32_MAX}},
 	{KNOB_somaxconn, {4096, 128, 128, 4096}},
@@ -46,6 +49,10 @@ static const char *const tw_full_words[N_TW_FULL] = {
 	[TW_FULL_RECYCLE_OLDEST] = "recycle-oldest",
 	[TW_FULL_SKIP] = "skip",
 	[TW_FULL_REFUSE] = "refuse",
+};
+static const char *const congestion_words[N_CONGESTIONS] = {
+	[CONGESTION_RENO] = "reno",
+	[CONGESTION_CUBIC] = "cubic",
 };
 
 static const size_t offsets[N_KNOBS] = {
@@ -90,6 +97,8 @@ const char *knob_word(enum knob_id id, int64_t value)
 		return policy_words[value];
 	if (id == KNOB_tw_full && value >= 0 && value < N_TW_FULL)
 		return tw_full_words[value];
+	if (id == KNOB_congestion && value >= 0 && value < N_CONGESTIONS)
+		return congestion_words[value];
 	return NULL;
 }
 

@@ -14,6 +14,9 @@ enum policy { POLICY_RFC9293, POLICY_LINUX_2_6, POLICY_LINUX_4_12, POLICY_LINUX_
 /* engine.tw_full: what to do for a connection that would enter TIME_WAIT when the store is full. */
 enum tw_full { TW_FULL_RECYCLE_OLDEST, TW_FULL_SKIP, TW_FULL_REFUSE, N_TW_FULL };
 
+/* net.ipv4.tcp_congestion_control. */
+enum congestion { CONGESTION_RENO, CONGESTION_CUBIC, N_CONGESTIONS };
+
 /* Mainline defaults; what the kernel computes at boot (BOOT) is unlimited here: INT32_MAX. */
 void knobs_default(struct knobs *k);
 
@@ -25,8 +28,8 @@ int64_t knobs_get(const struct knobs *k, enum knob_id id);
 /*
  * By kernel name or field name. A file of two numbers ("net.ipv4.ip_local_port_range") takes both, "1024 65535", and
  * its fields take one each; -EINVAL if the first is above the second. Numbers are read as the kernel reads them: 0x and
- * 0 begin hexadecimal and octal ones. engine.policy and engine.tw_full take their words ("linux-6.18", "recycle-oldest")
- * or numbers; engine.policy does what knobs_policy() does.
+ * 0 begin hexadecimal and octal ones. engine.policy, engine.tw_full and tcp_congestion_control take their words
+ * ("linux-6.18", "recycle-oldest", "cubic") or numbers; engine.policy does what knobs_policy() does.
  * 0, -ENOENT (no such knob), -EINVAL (not a value), -ERANGE. Nothing is changed unless it returns 0.
  */
 int knobs_set(struct knobs *k, const char *name, const char *value);

@@ -11,21 +11,6 @@ static struct cc with(uint32_t cwnd, uint32_t ssthresh)
 
 static void acked(struct cc *cc, uint32_t n) { reno->acked(cc, &(struct cc_ack){.acked = n}); }
 
-TEST(start__initial_window_of_rfc_6928)
-{
-	static const struct {
-		uint32_t mss, iw;
-	} rows[] = {{36, 10}, {536, 10}, {1448, 10}, {1460, 10}, {1461, 9}, {7300, 2}, {8960, 2}, {65483, 2}};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct cc cc = {.ops = reno};
-
-		reno->start(&cc, rows[i].mss, 0);
-		assert_int_equal(cc.cwnd, rows[i].iw);
-		assert_int_equal(cc.ssthresh, CC_SSTHRESH_NONE);
-	}
-}
-
 TEST(slow_start__grows_by_what_was_acknowledged)
 {
 	struct cc cc = with(2, 8);
@@ -86,16 +71,6 @@ TEST(congestion__half_at_least_two)
 	assert_int_equal(reno->ssthresh(&cc, 0), 2);
 }
 
-TEST(undo__the_window_before_or_what_it_is)
-{
-	struct cc cc = with(5, 5);
-
-	cc.prior_cwnd = 10;
-	assert_int_equal(reno->undo_cwnd(&cc), 10);
-	cc.cwnd = 12;
-	assert_int_equal(reno->undo_cwnd(&cc), 12);
-}
-
 TEST(growth__ends_before_it_wraps)
 {
 	struct cc cc = with(CC_CWND_MAX, CC_SSTHRESH_NONE);
@@ -104,7 +79,6 @@ TEST(growth__ends_before_it_wraps)
 	assert_int_equal(cc.cwnd, CC_CWND_MAX);
 }
 
-RUN(T(start__initial_window_of_rfc_6928), T(slow_start__grows_by_what_was_acknowledged),
-    T(congestion_avoidance__a_segment_a_window), T(congestion_avoidance__what_is_left_over_counts_for_the_next_window),
-    T(window_fell__counts_no_more_than_one), T(congestion__half_at_least_two), T(undo__the_window_before_or_what_it_is),
-    T(growth__ends_before_it_wraps))
+RUN(T(slow_start__grows_by_what_was_acknowledged), T(congestion_avoidance__a_segment_a_window),
+    T(congestion_avoidance__what_is_left_over_counts_for_the_next_window), T(window_fell__counts_no_more_than_one),
+    T(congestion__half_at_least_two), T(growth__ends_before_it_wraps))

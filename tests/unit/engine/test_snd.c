@@ -195,7 +195,7 @@ TEST(timeout__everything_again_in_slow_start)
 	expect_text(&r, 0, MSS);
 	EXPECT_SILENCE(&r); /* the loss window */
 	assert_int_equal(c->cc.cwnd, 1);
-	assert_int_equal(c->cc.ssthresh, 5);
+	assert_int_equal(c->cc.ssthresh, 7);
 	assert_int_equal(c->snd_nxt.v - c->snd_una.v, 8 * MSS); /* SND.NXT does not go back */
 	ack_wnd(&r, MSS, 60000);
 	expect_text(&r, MSS, MSS);
@@ -235,7 +235,7 @@ TEST(timeout_again__doubles_and_keeps_ssthresh)
 		rig_pass(&r, 4 * MS);
 		expect_text(&r, 0, MSS);
 	}
-	assert_int_equal(c->cc.ssthresh, 5);
+	assert_int_equal(c->cc.ssthresh, 7);
 	assert_int_equal(c->rexmits, 5);
 }
 
@@ -283,8 +283,8 @@ TEST(third_duplicate__sends_the_oldest_again)
 	dup(&r, 0, 1);
 	expect_text(&r, 0, MSS);
 	EXPECT_SILENCE(&r);
-	assert_int_equal(c->cc.ssthresh, 5); /* half of the window */
-	assert_int_equal(c->cc.cwnd, 8);
+	assert_int_equal(c->cc.ssthresh, 7); /* CUBIC's seven tenths of the window */
+	assert_int_equal(c->cc.cwnd, 10);
 	EXPECT_COUNT(&r, fast_retrans, 1);
 	EXPECT_COUNT(&r, retrans_segs, 1);
 	EXPECT_COUNT(&r, timeouts, 0);

@@ -65,6 +65,9 @@ TEST(knobs_policy__every_row__is_as_documented_and_leaves_the_rest)
 		{KNOB_synack_retries, {7, 5, 5, 5}},
 		{KNOB_syn_linear_timeouts, {0, 0, 0, 4}},
 		{KNOB_rto_min_ms, {1000, 200, 200, 200}},
+		{KNOB_congestion, {CONGESTION_RENO, CONGESTION_CUBIC, CONGESTION_CUBIC, CONGESTION_CUBIC}},
+		{KNOB_ecn, {2, 0, 2, 2}},
+		{KNOB_ecn_fallback, {1, 0, 1, 1}},
 		{KNOB_invalid_ratelimit_ms, {500, 0, 500, 500}},
 		{KNOB_challenge_ack_limit, {INT32_MAX, INT32_MAX, 1000, INT32_MAX}},
 		{KNOB_somaxconn, {4096, 128, 128, 4096}},
@@ -212,7 +215,7 @@ TEST(knobs_set__bad_value__is_named_and_changes_nothing)
 	}
 }
 
-TEST(knob_word__only_two_knobs_have_words)
+TEST(knob_word__only_three_knobs_have_words)
 {
 	assert_string_equal(knob_word(KNOB_policy, POLICY_RFC9293), "rfc9293");
 	assert_string_equal(knob_word(KNOB_policy, POLICY_LINUX_2_6), "linux-2.6");
@@ -221,6 +224,9 @@ TEST(knob_word__only_two_knobs_have_words)
 	assert_string_equal(knob_word(KNOB_tw_full, TW_FULL_RECYCLE_OLDEST), "recycle-oldest");
 	assert_string_equal(knob_word(KNOB_tw_full, TW_FULL_SKIP), "skip");
 	assert_string_equal(knob_word(KNOB_tw_full, TW_FULL_REFUSE), "refuse");
+	assert_string_equal(knob_word(KNOB_congestion, CONGESTION_RENO), "reno");
+	assert_string_equal(knob_word(KNOB_congestion, CONGESTION_CUBIC), "cubic");
+	assert_null(knob_word(KNOB_congestion, N_CONGESTIONS));
 	assert_null(knob_word(KNOB_policy, N_POLICIES));
 	assert_null(knob_word(KNOB_policy, -1));
 	assert_null(knob_word(KNOB_tw_full, N_TW_FULL));
@@ -372,7 +378,7 @@ RUN(T(knobs_default__every_row__is_the_mainline_default),
     T(knobs_policy__values__are_within_the_range_of_their_knob), T(knobs_set__kernel_name_and_field_name__set_the_same),
     T(knobs_set__file_of_two_numbers__takes_both_and_its_fields_one_each), T(knobs_set__word__sets_its_number),
     T(knobs_set__policy_by_word_or_number__does_what_knobs_policy_does),
-    T(knobs_set__bad_value__is_named_and_changes_nothing), T(knob_word__only_two_knobs_have_words),
+    T(knobs_set__bad_value__is_named_and_changes_nothing), T(knob_word__only_three_knobs_have_words),
     T(knobs_load__comments_blanks_and_other_sysctls__are_passed_over), T(knobs_load__spelling__of_sysctl_conf),
     T(knobs_load__minus_before_the_name__ignores_what_is_wrong_with_it),
     T(knobs_load__bad_value__tells_the_line_and_changes_nothing), T(knobs_load__nul_in_a_name__is_another_name),
