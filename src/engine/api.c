@@ -34,6 +34,7 @@ la_sock la_socket(struct la_engine *h, int family)
 	if (!c)
 		return -ENFILE;
 	c->is_open = true;
+	c->opt.pmtudisc = LA_PMTUDISC_WANT;
 	return conn_sock(c);
 }
 
@@ -92,6 +93,8 @@ la_sock la_accept(struct la_engine *h, la_sock listener, struct la_endpoint *ret
 
 /* ---- data ---- */
 
+enum { LA_HARMLESS = LA_DONTWAIT | LA_NOSIGNAL }; /* flags that ask for what is so anyway */
+
 static bool can_send(const struct conn *c) { return c->state == ESTABLISHED || c->state == CLOSE_WAIT; }
 
 /* Linux says EPIPE for a socket that was never connected, too. */
@@ -109,7 +112,7 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 
 	if (!c)
 		return -EBADF;
-	if (flags & ~LA_MORE)
+	if (flags & ~(LA_MORE | LA_EOR | LA_HARMLESS))
 		return -EINVAL;
 	if (!data && len)
 		return -EFAULT;
@@ -175,15 +178,15 @@ int64_t la_recv(struct la_engine *h, la_sock s, void *buf, size_t len, int flags
 
 	if (!c)
 		return -EBADF;
-	if (flags & ~LA_PEEK)
+	if (flags & ~(LA_PEEK | LA_TRUNC | LA_WAITALL | LA_HARMLESS))
 		return -EINVAL;
-	if (!buf && len)
+	if (!buf && len && !(flags & LA_TRUNC))
 		return -EFAULT;
 	if (c->state == LISTEN || !rcv_unread(c))
 		return recv_nothing(c);
 	if (!len)
 		return 0;
-	n = rcv_read(c, buf, len, flags & LA_PEEK);
+	n = rcv_read(c, flags & LA_TRUNC ? NULL : buf, len, flags & LA_PEEK);
 	event_lower(c);
 	return (int64_t)n;
 }

@@ -139,7 +139,13 @@ struct conn *conn_of_sock(const struct engine *e, la_sock s)
 }
 
 uint32_t conn_rcv_buf(const struct conn *c) { return c->eng->cfg.receive_buffer; }
-uint32_t conn_snd_buf(const struct conn *c) { return c->eng->cfg.send_buffer; }
+
+uint32_t conn_snd_buf(const struct conn *c)
+{
+	uint32_t most = c->eng->cfg.send_buffer;
+
+	return c->opt.sndbuf && c->opt.sndbuf < most ? c->opt.sndbuf : most;
+}
 
 uint16_t conn_syn_wnd(const struct conn *c)
 {

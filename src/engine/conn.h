@@ -44,6 +44,12 @@ struct sockopts {
 	uint16_t maxseg; /* TCP_MAXSEG; 0: from the MTU */
 	uint8_t tos, ttl; /* IP_TOS, IP_TTL; ttl 0: 64 */
 	const struct cc_ops *cc; /* TCP_CONGESTION; NULL: the knob */
+	bool cork, inq; /* TCP_CORK, TCP_INQ */
+	uint8_t pmtudisc; /* IP_MTU_DISCOVER; la_socket() begins with LA_PMTUDISC_WANT */
+	uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF as Linux keeps them, doubled; 0: never set */
+	uint32_t rcvlowat; /* SO_RCVLOWAT; 0: 1 */
+	uint32_t notsent_lowat; /* TCP_NOTSENT_LOWAT; 0: the knob */
+	uint32_t window_clamp; /* TCP_WINDOW_CLAMP; 0: none */
 };
 
 enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or failed; under way; it said 0 */
@@ -91,6 +97,7 @@ struct conn {
 	bool ack_due, syn_due, probe_due, keepalive_due, fast_rtx;
 	uint8_t ack_pending; /* 1: text or FIN came that no ACK was sent for */
 	bool quickack, more; /* more: MSG_MORE on the last send */
+	bool push; /* TCP_NODELAY was set on what is unsent: it goes, corked or not */
 	bool in_recovery, in_loss; /* fast recovery; after a timeout */
 	bool recover_on; /* snd_una has not passed recover: either of the two, or just after it */
 	bool probing; /* TIMER_RTX probes a closed window, since unacked_since */

@@ -115,7 +115,7 @@ struct conn *conn_of_sock(const struct engine *e, la_sock s); /* NULL: no such s
 uint32_t conn_rcv_buf(const struct conn *c);
 uint8_t conn_wscale(const struct engine *e); /* the window scale that we offer */
 uint16_t conn_syn_wnd(const struct conn *c); /* what a SYN announces: never scaled (RFC 7323 2.2) */
-uint32_t conn_snd_buf(const struct conn *c);
+uint32_t conn_snd_buf(const struct conn *c); /* octets that may be in it: the block's, or SO_SNDBUF */
 
 /* ---- seg_in.c: a packet comes; demultiplexing; ICMP; segments for nobody (3.10.7.1) ---- */
 void seg_in(struct engine *e, const uint8_t *packet, size_t len);
@@ -204,7 +204,7 @@ void snd_clear(struct conn *c); /* throws unsent and unacknowledged octets away 
 /* ---- rcv.c: what was received ---- */
 void rcv_text(struct conn *c, const struct seg *s,
 	      bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */
-size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek);
+size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek); /* buf NULL: thrown away */
 uint32_t rcv_unread(const struct conn *c);
 
 /* ---- rcv_sack.c: out of order ---- */
@@ -276,6 +276,12 @@ void event_raise(struct conn *c); /* readiness may have changed */
 uint32_t event_ready(const struct conn *c); /* LA_IN | ... */
 void event_lower(
 	struct conn *c); /* the application has read, written or accepted: what is ready no more may be told again */
+
+/* ---- info.c ---- */
+void info_of(const struct conn *c, struct la_tcp_info *ret);
+
+/* ---- opt_get.c, opt.c ---- */
+bool opt_is_connected(const struct conn *c);
 
 /* ---- api.c ---- */
 struct conn *sock_find(const struct engine *e,

@@ -7,6 +7,14 @@
 /* Linux wakes a writer when a third of the buffer is free: la_send() would take less, but not worth a wake-up. */
 static bool is_writable(const struct conn *c) { return snd_room(c) >= conn_snd_buf(c) / 3; }
 
+/* tcp_stream_is_readable(): enough for SO_RCVLOWAT, or the window is so small that no more can come. */
+static bool is_readable(const struct conn *c)
+{
+	uint32_t unread = rcv_unread(c);
+
+	return unread && (unread >= c->opt.rcvlowat || seq_diff(c->rcv_adv, c->rcv_nxt) <= c->rcv_mss);
+}
+
 uint32_t event_ready(const struct conn *c)
 {
 	uint32_t ready = c->so_error ? LA_ERR : 0;
@@ -31,7 +39,7 @@ uint32_t event_ready(const struct conn *c)
 	case N_STATES:
 		must_not_reach("no state");
 	}
-	if (rcv_unread(c) || rcv_ended(c))
+	if (is_readable(c) || rcv_ended(c))
 		ready |= LA_IN;
 	if (c->fin_queued || is_writable(c))
 		ready |= LA_OUT;

@@ -20,6 +20,15 @@ static uint8_t kernel_state(enum state s)
 enum { OPT_TIMESTAMPS = 1, OPT_SACK = 2, OPT_WSCALE = 4 };
 enum { CA_OPEN = 0, CA_DISORDER = 1, CA_RECOVERY = 3, CA_LOSS = 4 };
 
+/* What Linux says before anything is known of a path. */
+enum {
+	CWND_AT_FIRST = 10,
+	REORDERING_AT_FIRST = 3,
+	MSS_AT_FIRST = 536,
+	RTO_AT_FIRST = 1000000,
+	RTTVAR_AT_FIRST = 250000
+};
+
 static uint8_t ca_state(const struct conn *c)
 {
 	if (c->in_loss)
@@ -29,6 +38,7 @@ static uint8_t ca_state(const struct conn *c)
 	return c->dupacks ? CA_DISORDER : CA_OPEN;
 }
 
+static uint32_t or_else(uint32_t known, uint32_t otherwise) { return known ? known : otherwise; }
 static uint32_t ms_ago(const struct conn *c, nsec_t at) { return (uint32_t)((c->eng->now - at) / NSEC_PER_MS); }
 static uint32_t segments(uint32_t octets, uint32_t mss) { return mss ? (octets + mss - 1) / mss : 0; }
 static uint32_t distance(seq_t from, seq_t to) { return seq_lt(from, to) ? (uint32_t)seq_diff(to, from) : 0; }
@@ -39,20 +49,20 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_retransmits = c->rexmits;
 	i->tcpi_probes = c->probes;
 	i->tcpi_backoff = c->backoff;
-	i->tcpi_rto = rtt_rto_us(c);
-	i->tcpi_snd_mss = c->snd_mss;
+	i->tcpi_rto = c->rto_us ? rtt_rto_us(c) : RTO_AT_FIRST;
+	i->tcpi_snd_mss = or_else(c->snd_mss, MSS_AT_FIRST);
 	i->tcpi_unacked = segments(distance(c->snd_una, c->snd_nxt), c->snd_mss);
 	i->tcpi_retrans = c->rexmits ? 1 : 0;
 	i->tcpi_rtt = c->srtt_us;
-	i->tcpi_rttvar = c->rttvar_us;
-	i->tcpi_snd_ssthresh = c->cc.ssthresh;
-	i->tcpi_snd_cwnd = c->cc.cwnd;
+	i->tcpi_rttvar = c->srtt_us ? c->rttvar_us : RTTVAR_AT_FIRST;
+	i->tcpi_min_rtt = UINT32_MAX;
+	i->tcpi_snd_ssthresh = or_else(c->cc.ssthresh, CC_SSTHRESH_NONE);
 	i->tcpi_total_retrans = c->total_retrans;
 	i->tcpi_bytes_acked = c->bytes_acked;
 	i->tcpi_bytes_sent = c->bytes_sent;
 	i->tcpi_bytes_retrans = c->bytes_retrans;
 	i->tcpi_segs_out = c->segs_out;
-	i->tcpi_notsent_bytes = distance(c->snd_nxt, c->snd_end);
+	i->tcpi_notsent_bytes = snd_unsent(c);
 	i->tcpi_snd_wnd = c->snd_wnd;
 	i->tcpi_last_data_sent = ms_ago(c, c->last_sent_at);
 }
@@ -69,28 +79,92 @@ static void info_receiving(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_last_ack_recv = ms_ago(c, c->last_ack_at);
 }
 
+static void info_connection(const struct conn *c, struct la_tcp_info *i)
+{
+	i->tcpi_pmtu = c->state == CLOSED ? 0 : c->eng->cfg.mtu;
+	i->tcpi_advmss = c->state == CLOSED ? 0 : c->adv_mss;
+	i->tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) |
+				    (c->wscale_ok ? OPT_WSCALE : 0));
+	i->tcpi_snd_wscale = c->wscale_ok ? c->snd_wscale & 15U : 0;
+	i->tcpi_rcv_wscale = c->wscale_ok ? c->rcv_wscale & 15U : 0;
+	info_sending(c, i);
+	info_receiving(c, i);
+}
+
+void info_of(const struct conn *c, struct la_tcp_info *ret)
+{
+	struct la_tcp_info i = {
+		.tcpi_state = kernel_state(c->state),
+		.tcpi_pacing_rate = UINT64_MAX,
+		.tcpi_max_pacing_rate = UINT64_MAX,
+		.tcpi_reordering = REORDERING_AT_FIRST,
+		.tcpi_snd_cwnd = or_else(c->cc.cwnd, CWND_AT_FIRST),
+	};
+
+	if (c->state == LISTEN) { /* Linux says no more of one */
+		i.tcpi_unacked = c->n_accept;
+		i.tcpi_sacked = (uint32_t)c->backlog;
+	} else {
+		info_connection(c, &i);
+	}
+	*ret = i;
+}
+
 int la_tcp_info(const struct la_engine *h, la_sock s, struct la_tcp_info *ret)
 {
 	const struct conn *c = sock_find(engine_of_const(h), s);
-	struct la_tcp_info i = {0};
 
 	if (!c)
 		return -EBADF;
 	if (!ret)
 		return -EFAULT;
-	i.tcpi_state = kernel_state(c->state);
-	i.tcpi_pmtu = c->eng->cfg.mtu;
-	i.tcpi_advmss = c->adv_mss;
-	i.tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) | (c->wscale_ok ? OPT_WSCALE : 0));
-	i.tcpi_snd_wscale = c->wscale_ok ? c->snd_wscale : 0;
-	i.tcpi_rcv_wscale = c->wscale_ok ? c->rcv_wscale : 0;
-	if (c->state == LISTEN) {
-		i.tcpi_unacked = c->n_accept; /* Linux: the accept queue */
-	} else {
-		info_sending(c, &i);
-		info_receiving(c, &i);
+	info_of(c, ret);
+	return 0;
+}
+
+/* ---- how much is in the buffers ---- */
+
+/* Linux counts a FIN, and nothing before the SYN is acknowledged. */
+static uint32_t queued_from(const struct conn *c, seq_t from)
+{
+	bool opening = c->state == CLOSED || c->state == SYN_SENT || c->state == SYN_RECEIVED;
+
+	return opening ? 0 : distance(from, seq_add(c->snd_end, c->fin_queued));
+}
+
+static uint32_t inq_hint(const struct conn *c) /* TCP_CM_INQ */
+{
+	uint32_t unread = rcv_unread(c);
+
+	return unread ? unread : c->has_rcv_fin && seq_lt(c->rcv_fin, c->rcv_nxt);
+}
+
+int la_ioctl(const struct la_engine *h, la_sock s, enum la_ioctl what, int *ret)
+{
+	const struct conn *c = sock_find(engine_of_const(h), s);
+	uint32_t n = 0;
+
+	if (!c)
+		return -EBADF;
+	if (!ret)
+		return -EFAULT;
+	if (c->state == LISTEN || (unsigned)what > LA_CM_INQ)
+		return -EINVAL;
+	switch (what) {
+	case LA_SIOCINQ:
+		n = rcv_unread(c);
+		break;
+	case LA_SIOCOUTQ:
+		n = queued_from(c, c->snd_una);
+		break;
+	case LA_SIOCOUTQNSD:
+		n = queued_from(c, c->snd_nxt);
+		break;
+	case LA_CM_INQ:
+		n = inq_hint(c);
+		break;
 	}
-	*ret = i;
+	*ret = (int)n;
 	return 0;
 }
 

@@ -131,7 +131,16 @@ LA_API int la_user_set(struct la_engine *e, la_sock s, uint64_t user); /* comes 
 
 enum { LA_INET = 2, LA_INET6 = 10 };
 enum { LA_SHUT_RD = 0, LA_SHUT_WR = 1, LA_SHUT_RDWR = 2 };
-enum { LA_PEEK = 2, LA_MORE = 0x8000 };
+/* MSG_ of Linux with its numbers. LA_TRUNC: received octets are thrown away, not copied. DONTWAIT and NOSIGNAL change nothing. */
+enum {
+	LA_PEEK = 2,
+	LA_TRUNC = 0x20,
+	LA_DONTWAIT = 0x40,
+	LA_EOR = 0x80,
+	LA_WAITALL = 0x100,
+	LA_NOSIGNAL = 0x4000,
+	LA_MORE = 0x8000
+};
 
 LA_API la_sock la_socket(struct la_engine *e, int family); /* -EAFNOSUPPORT, -ENFILE */
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EINVAL; -ENOBUFS: max_bound. */
@@ -168,8 +177,8 @@ enum la_opt {
 	LA_SO_KEEPALIVE,
 	LA_SO_LINGER, /* struct la_linger */
 	LA_SO_ERROR, /* get only; reading clears it */
-	LA_SO_SNDBUF, /* get only */
-	LA_SO_RCVBUF, /* get only */
+	LA_SO_SNDBUF, /* doubled when set, as Linux does; what is beyond send_buffer is never used */
+	LA_SO_RCVBUF, /* the same with receive_buffer */
 	LA_SO_ACCEPTCONN, /* get only */
 	LA_TCP_NODELAY,
 	LA_TCP_MAXSEG,
@@ -185,7 +194,26 @@ enum la_opt {
 	LA_SO_OWNER, /* uint32_t; the euid that SO_REUSEPORT compares; 0 at first */
 	LA_IP_TOS, /* the octet of DSCP and ECN; the ECN bits are ours and stay as they are. IPV6_TCLASS too */
 	LA_IP_TTL, /* 1 to 255; -1: the default, 64. IPV6_UNICAST_HOPS too */
+	LA_SO_RCVLOWAT, /* LA_IN from so many octets on; at most half of the buffer */
+	LA_SO_SNDLOWAT, /* get only: 1 */
+	LA_TCP_CORK,
+	LA_TCP_NOTSENT_LOWAT, /* uint32_t; 0: the knob */
+	LA_TCP_WINDOW_CLAMP, /* 0: none */
+	LA_TCP_INQ, /* kept for the program's own use: la_ioctl() with LA_CM_INQ says what the control message would */
+	LA_TCP_INFO, /* get only: struct la_tcp_info */
+	LA_TCP_CC_INFO, /* get only: of no octets, as for reno and cubic in Linux */
+	LA_IP_MTU_DISCOVER, /* enum la_pmtudisc; IPV6_MTU_DISCOVER too */
+	LA_IP_MTU, /* get only: of the path; -ENOTCONN */
 	LA_N_OPTS
+};
+
+enum la_pmtudisc {
+	LA_PMTUDISC_DONT, /* no DF, and what ICMP says of the MTU is ignored */
+	LA_PMTUDISC_WANT, /* at first */
+	LA_PMTUDISC_DO,
+	LA_PMTUDISC_PROBE,
+	LA_PMTUDISC_INTERFACE, /* the link's MTU, whatever ICMP says */
+	LA_PMTUDISC_OMIT
 };
 
 struct la_linger {
@@ -196,18 +224,45 @@ LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const 
 			 size_t len); /* -ENOPROTOOPT, -EINVAL, -EDOM */
 LA_API int la_getsockopt(struct la_engine *e, la_sock s, enum la_opt opt, void *ret, size_t *len);
 
-/* Field names and units are those of the kernel's struct tcp_info; microseconds where it has microseconds. */
+enum la_ioctl {
+	LA_SIOCINQ, /* octets that la_recv() would give */
+	LA_SIOCOUTQ, /* octets not acknowledged yet */
+	LA_SIOCOUTQNSD, /* of these, never sent */
+	LA_CM_INQ, /* what TCP_CM_INQ says after a read: SIOCINQ, or 1 if nothing but the end is left */
+};
+LA_API int la_ioctl(const struct la_engine *e, la_sock s, enum la_ioctl what, int *ret); /* -EINVAL: no connection */
+
+/*
+ * The kernel's struct tcp_info, that of Linux 6.18: names, units, order and padding, so that a program that reads one reads
+ * the other. What has no meaning here (fast open, accurate ECN, rehashing) is 0; no pacing is UINT64_MAX, as there.
+ */
 struct la_tcp_info {
-	uint8_t tcpi_state; /* the kernel's numbers: ESTABLISHED 1, SYN_SENT 2, ... TIME_WAIT 6, CLOSE 7 */
-	uint8_t tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff,
-		tcpi_options; /* options: 1 timestamps, 2 SACK, 4 window scale */
-	uint8_t tcpi_snd_wscale, tcpi_rcv_wscale;
-	uint32_t tcpi_rto, tcpi_ato, tcpi_snd_mss, tcpi_rcv_mss, tcpi_unacked, tcpi_retrans;
-	uint32_t tcpi_last_data_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms ago */
-	uint32_t tcpi_pmtu, tcpi_rtt, tcpi_rttvar, tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss, tcpi_rcv_space,
-		tcpi_total_retrans;
-	uint64_t tcpi_bytes_acked, tcpi_bytes_received, tcpi_bytes_sent, tcpi_bytes_retrans;
-	uint32_t tcpi_segs_out, tcpi_segs_in, tcpi_notsent_bytes, tcpi_snd_wnd, tcpi_rcv_wnd;
+	uint8_t tcpi_state; /* ESTABLISHED 1, SYN_SENT 2, ... TIME_WAIT 6, CLOSE 7 */
+	uint8_t tcpi_ca_state; /* open 0, disorder 1, CWR 2, recovery 3, loss 4 */
+	uint8_t tcpi_retransmits, tcpi_probes, tcpi_backoff;
+	uint8_t tcpi_options; /* 1 timestamps, 2 SACK, 4 window scale, 8 ECN, 16 ECN seen */
+	unsigned tcpi_snd_wscale : 4, tcpi_rcv_wscale : 4;
+	unsigned tcpi_delivery_rate_app_limited : 1, tcpi_fastopen_client_fail : 2;
+
+	uint32_t tcpi_rto, tcpi_ato, tcpi_snd_mss, tcpi_rcv_mss; /* us, us, octets, octets */
+	uint32_t tcpi_unacked, tcpi_sacked, tcpi_lost, tcpi_retrans,
+		tcpi_fackets; /* segments; of a listener: queue, backlog */
+	uint32_t tcpi_last_data_sent, tcpi_last_ack_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms ago */
+	uint32_t tcpi_pmtu, tcpi_rcv_ssthresh, tcpi_rtt, tcpi_rttvar; /* us */
+	uint32_t tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss, tcpi_reordering;
+	uint32_t tcpi_rcv_rtt, tcpi_rcv_space, tcpi_total_retrans;
+	uint64_t tcpi_pacing_rate, tcpi_max_pacing_rate, tcpi_bytes_acked, tcpi_bytes_received;
+	uint32_t tcpi_segs_out, tcpi_segs_in, tcpi_notsent_bytes, tcpi_min_rtt, tcpi_data_segs_in, tcpi_data_segs_out;
+	uint64_t tcpi_delivery_rate; /* octets a second */
+	uint64_t tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited; /* us */
+	uint32_t tcpi_delivered, tcpi_delivered_ce;
+	uint64_t tcpi_bytes_sent, tcpi_bytes_retrans;
+	uint32_t tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd, tcpi_rcv_wnd, tcpi_rehash;
+	uint16_t tcpi_total_rto, tcpi_total_rto_recoveries;
+	uint32_t tcpi_total_rto_time; /* ms */
+	uint32_t tcpi_received_ce, tcpi_delivered_e1_bytes, tcpi_delivered_e0_bytes, tcpi_delivered_ce_bytes;
+	uint32_t tcpi_received_e1_bytes, tcpi_received_e0_bytes, tcpi_received_ce_bytes;
+	uint16_t tcpi_accecn_fail_mode, tcpi_accecn_opt_seen;
 };
 LA_API int la_tcp_info(const struct la_engine *e, la_sock s, struct la_tcp_info *ret);
 

@@ -11,9 +11,9 @@ bool nagle_lets_go(const struct conn *c, uint32_t len, uint32_t unsent)
 		return true; /* (1) */
 	if (len == unsent && c->fin_queued)
 		return true; /* nothing will come to fill the segment up */
-	if (!idle && !c->opt.nodelay)
+	if (!idle && !c->opt.nodelay && !c->push)
 		return false; /* the Nagle algorithm (3.7.4; SHLD-7) */
-	if (len == unsent && !c->more)
+	if (len == unsent && (c->push || !(c->more || c->opt.cork)))
 		return true; /* (2) */
 	if (len >= c->max_snd_wnd / 2)
 		return true; /* (3) */

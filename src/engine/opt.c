@@ -7,12 +7,13 @@
 enum {
 	MSS_MIN = 88, /* TCP_MIN_MSS */
 	MSS_MAX = 32767, /* MAX_TCP_WINDOW */
-	MSS_UNKNOWN = 536, /* what TCP_MAXSEG says before a connection */
 	KEEP_S_MAX = 32767,
 	COUNT_MAX = 127, /* TCP_KEEPCNT, TCP_SYNCNT */
 	LINGER2_MAX_S = 120,
 	ECN_MASK = 3,
-	TTL_DEFAULT = 64,
+	MEM_MAX = 4 << 20, /* net.core.wmem_max, rmem_max */
+	SNDBUF_MIN = 4608, /* SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF on 64 bits */
+	RCVBUF_MIN = 2304,
 };
 
 /* ---- set ---- */
@@ -37,11 +38,11 @@ static void set_bind_flag(struct conn *c, bool *flag, bool on)
 	}
 }
 
-static bool is_connected(const struct conn *c) { return c->state != CLOSED && c->state != LISTEN; }
+bool opt_is_connected(const struct conn *c) { return c->state != CLOSED && c->state != LISTEN; }
 
 static void keepalive_changed(struct conn *c)
 {
-	if (is_connected(c))
+	if (opt_is_connected(c))
 		timer_keepalive_start(c);
 }
 
@@ -68,17 +69,63 @@ static int set_port_range(struct conn *c, uint32_t v)
 	return 0;
 }
 
+/* What Nagle or the cork kept back goes. */
 static void set_nodelay(struct conn *c, bool on)
 {
 	c->opt.nodelay = on;
-	if (on && is_connected(c))
-		out_schedule(c); /* what Nagle kept back */
+	if (!on || !opt_is_connected(c))
+		return;
+	c->push = true;
+	out_schedule(c);
+}
+
+static void set_cork(struct conn *c, bool on)
+{
+	c->opt.cork = on;
+	if (on || !opt_is_connected(c))
+		return;
+	c->more = false;
+	c->push |= c->opt.nodelay;
+	out_schedule(c);
+}
+
+/* Linux doubles what is asked for, for its own overhead, and takes a negative number for a large one. */
+static uint32_t doubled(int v, uint32_t min)
+{
+	uint32_t n = (uint32_t)v > MEM_MAX ? MEM_MAX : (uint32_t)v;
+
+	return 2 * n < min ? min : 2 * n;
+}
+
+static void set_rcvlowat(struct conn *c, int v)
+{
+	uint32_t most = (c->opt.rcvbuf ? c->opt.rcvbuf : conn_rcv_buf(c)) / 2;
+
+	c->opt.rcvlowat = v < 0 || (uint32_t)v > most ? most : (uint32_t)v;
+	if (opt_is_connected(c))
+		event_raise(c);
+}
+
+static int set_window_clamp(struct conn *c, int v)
+{
+	if (v == 0 && c->state != CLOSED)
+		return -EINVAL;
+	c->opt.window_clamp = v == 0 ? 0 : v < RCVBUF_MIN / 2 ? RCVBUF_MIN / 2 : (uint32_t)v;
+	return 0;
+}
+
+/* Room to write may have come. */
+static int writable_again(struct conn *c)
+{
+	if (opt_is_connected(c))
+		event_raise(c);
+	return 0;
 }
 
 static void set_quickack(struct conn *c, bool on)
 {
 	c->quickack = on;
-	if (on && c->ack_pending && is_connected(c))
+	if (on && c->ack_pending && opt_is_connected(c))
 		out_ack_now(c);
 }
 
@@ -87,7 +134,7 @@ static int set_maxseg(struct conn *c, int v)
 	if (v && (v < MSS_MIN || v > MSS_MAX))
 		return -EINVAL;
 	c->opt.maxseg = (uint16_t)v;
-	if (!is_connected(c))
+	if (!opt_is_connected(c))
 		sock_adv_mss(c);
 	return 0;
 }
@@ -124,24 +171,86 @@ static int set_tcp(struct conn *c, enum la_opt opt, int v)
 	return 0;
 }
 
+/* Those of part 2 of the engine: buffers, marks, corks. */
+static int set_buffers(struct conn *c, enum la_opt opt, int v)
+{
+	struct sockopts *o = &c->opt;
+
+	if (opt == LA_SO_SNDBUF) {
+		o->sndbuf = doubled(v, SNDBUF_MIN);
+		return writable_again(c);
+	}
+	if (opt == LA_TCP_NOTSENT_LOWAT) {
+		o->notsent_lowat = (uint32_t)v;
+		return writable_again(c);
+	}
+	if (opt == LA_SO_RCVBUF)
+		o->rcvbuf = doubled(v, RCVBUF_MIN);
+	else
+		set_rcvlowat(c, v);
+	return 0;
+}
+
+static int set_ip(struct conn *c, enum la_opt opt, int v)
+{
+	struct sockopts *o = &c->opt;
+
+	if (opt == LA_IP_TOS)
+		o->tos = (uint8_t)((v & ~ECN_MASK) | (o->tos & ECN_MASK));
+	else if (opt == LA_IP_TTL && (v == -1 || in(v, 1, UINT8_MAX)))
+		o->ttl = v == -1 ? 0 : (uint8_t)v;
+	else if (opt == LA_IP_MTU_DISCOVER && in(v, LA_PMTUDISC_DONT, LA_PMTUDISC_OMIT))
+		o->pmtudisc = (uint8_t)v;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* What is on or off. */
+static void set_flag(struct conn *c, enum la_opt opt, int v)
+{
+	struct sockopts *o = &c->opt;
+
+	if (opt == LA_SO_REUSEADDR) {
+		set_bind_flag(c, &o->reuseaddr, v);
+	} else if (opt == LA_SO_REUSEPORT) {
+		set_bind_flag(c, &o->reuseport, v);
+	} else if (opt == LA_SO_KEEPALIVE) {
+		o->keepalive = v;
+		keepalive_changed(c);
+	} else if (opt == LA_TCP_NODELAY) {
+		set_nodelay(c, v);
+	} else if (opt == LA_TCP_CORK) {
+		set_cork(c, v);
+	} else if (opt == LA_TCP_QUICKACK) {
+		set_quickack(c, v & 1);
+	} else {
+		must(opt == LA_IP_BIND_ADDRESS_NO_PORT);
+		o->no_port = v;
+	}
+}
+
 static int set_int(struct conn *c, enum la_opt opt, int v)
 {
 	struct sockopts *o = &c->opt;
 
 	switch (opt) {
 	case LA_SO_REUSEADDR:
-		set_bind_flag(c, &o->reuseaddr, v);
-		return 0;
 	case LA_SO_REUSEPORT:
-		set_bind_flag(c, &o->reuseport, v);
-		return 0;
 	case LA_SO_KEEPALIVE:
-		o->keepalive = v;
-		keepalive_changed(c);
-		return 0;
 	case LA_TCP_NODELAY:
-		set_nodelay(c, v);
+	case LA_TCP_CORK:
+	case LA_TCP_QUICKACK:
+	case LA_IP_BIND_ADDRESS_NO_PORT:
+		set_flag(c, opt, v);
 		return 0;
+	case LA_SO_SNDBUF:
+	case LA_SO_RCVBUF:
+	case LA_SO_RCVLOWAT:
+	case LA_TCP_NOTSENT_LOWAT:
+		return set_buffers(c, opt, v);
+	case LA_TCP_WINDOW_CLAMP:
+		return set_window_clamp(c, v);
 	case LA_TCP_MAXSEG:
 		return set_maxseg(c, v);
 	case LA_TCP_KEEPIDLE:
@@ -153,29 +262,26 @@ static int set_int(struct conn *c, enum la_opt opt, int v)
 	case LA_TCP_LINGER2:
 		o->linger2_s = v < 0 ? -1 : v > LINGER2_MAX_S ? LINGER2_MAX_S : v;
 		return 0;
-	case LA_TCP_QUICKACK:
-		set_quickack(c, v & 1);
-		return 0;
-	case LA_IP_BIND_ADDRESS_NO_PORT:
-		o->no_port = v;
+	case LA_TCP_INQ:
+		if (!in(v, 0, 1))
+			return -EINVAL;
+		o->inq = v;
 		return 0;
 	case LA_IP_LOCAL_PORT_RANGE:
 		return set_port_range(c, (uint32_t)v);
 	case LA_SO_OWNER:
 		return set_owner(c, (uint32_t)v);
 	case LA_IP_TOS:
-		o->tos = (uint8_t)((v & ~ECN_MASK) | (o->tos & ECN_MASK));
-		return 0;
 	case LA_IP_TTL:
-		if (v != -1 && !in(v, 1, UINT8_MAX))
-			return -EINVAL;
-		o->ttl = v == -1 ? 0 : (uint8_t)v;
-		return 0;
+	case LA_IP_MTU_DISCOVER:
+		return set_ip(c, opt, v);
 	case LA_SO_LINGER:
 	case LA_SO_ERROR:
-	case LA_SO_SNDBUF:
-	case LA_SO_RCVBUF:
 	case LA_SO_ACCEPTCONN:
+	case LA_SO_SNDLOWAT:
+	case LA_TCP_INFO:
+	case LA_TCP_CC_INFO:
+	case LA_IP_MTU:
 	case LA_N_OPTS:
 		break;
 	}
@@ -184,14 +290,32 @@ static int set_int(struct conn *c, enum la_opt opt, int v)
 
 static bool may_set(enum la_opt opt)
 {
-	return (unsigned)opt < LA_N_OPTS && opt != LA_SO_ERROR && opt != LA_SO_SNDBUF && opt != LA_SO_RCVBUF &&
-	       opt != LA_SO_ACCEPTCONN;
+	static const bool get_only[LA_N_OPTS] = {
+		[LA_SO_ERROR] = true, [LA_SO_ACCEPTCONN] = true, [LA_SO_SNDLOWAT] = true,
+		[LA_TCP_INFO] = true, [LA_TCP_CC_INFO] = true,   [LA_IP_MTU] = true,
+	};
+
+	return (unsigned)opt < LA_N_OPTS && !get_only[opt];
 }
 
+static bool is_ip(enum la_opt opt) { return opt == LA_IP_TOS || opt == LA_IP_TTL || opt == LA_IP_MTU_DISCOVER; }
+
+/* IPPROTO_IP alone takes a char for an int, and nothing for 0. */
+static int short_int(const struct conn *c, enum la_opt opt, const void *value, size_t len, int *ret)
+{
+	uint8_t octet = 0;
+
+	if (!is_ip(opt) || c->is_v6)
+		return -EINVAL;
+	if (len)
+		memcpy(&octet, value, 1);
+	*ret = octet;
+	return 0;
+}
 int la_setsockopt(struct la_engine *h, la_sock s, enum la_opt opt, const void *value, size_t len)
 {
 	struct conn *c = sock_find(engine_of(h), s);
-	int v;
+	int v, err = 0;
 
 	if (!c)
 		return -EBADF;
@@ -201,111 +325,11 @@ int la_setsockopt(struct la_engine *h, la_sock s, enum la_opt opt, const void *v
 		return -EFAULT;
 	if (opt == LA_SO_LINGER)
 		return set_linger(c, value, len);
-	if (len < sizeof(v) || (opt == LA_IP_LOCAL_PORT_RANGE && len != sizeof(v)))
+	if (opt == LA_IP_LOCAL_PORT_RANGE && len != sizeof(v))
 		return -EINVAL;
-	memcpy(&v, value, sizeof(v));
-	return set_int(c, opt, v);
-}
-
-/* ---- get ---- */
-
-static int64_t or_knob(int64_t own, int64_t knob) { return own ? own : knob; }
-
-static int64_t get_maxseg(const struct conn *c)
-{
-	if (c->opt.maxseg && !is_connected(c))
-		return c->opt.maxseg;
-	return c->snd_mss ? c->snd_mss : MSS_UNKNOWN;
-}
-
-static int64_t get_error(struct conn *c)
-{
-	int32_t err = c->so_error ? c->so_error : c->soft_error;
-
-	if (c->so_error)
-		c->so_error = 0;
+	if (len < sizeof(v))
+		err = short_int(c, opt, value, len, &v);
 	else
-		c->soft_error = 0;
-	event_lower(c);
-	return err;
-}
-
-static int64_t get_int(struct conn *c, enum la_opt opt)
-{
-	const struct sockopts *o = &c->opt;
-	const struct knobs *k = &c->eng->k;
-
-	switch (opt) {
-	case LA_SO_REUSEADDR:
-		return o->reuseaddr;
-	case LA_SO_REUSEPORT:
-		return o->reuseport;
-	case LA_SO_KEEPALIVE:
-		return o->keepalive;
-	case LA_SO_ERROR:
-		return get_error(c);
-	case LA_SO_SNDBUF:
-		return conn_snd_buf(c);
-	case LA_SO_RCVBUF:
-		return conn_rcv_buf(c);
-	case LA_SO_ACCEPTCONN:
-		return c->state == LISTEN;
-	case LA_TCP_NODELAY:
-		return o->nodelay;
-	case LA_TCP_MAXSEG:
-		return get_maxseg(c);
-	case LA_TCP_KEEPIDLE:
-		return or_knob(o->keep_idle_s, k->keepalive_time_s);
-	case LA_TCP_KEEPINTVL:
-		return or_knob(o->keep_intvl_s, k->keepalive_intvl_s);
-	case LA_TCP_KEEPCNT:
-		return or_knob(o->keep_probes, k->keepalive_probes);
-	case LA_TCP_LINGER2:
-		return or_knob(o->linger2_s, k->fin_timeout_s);
-	case LA_TCP_SYNCNT:
-		return or_knob(o->syn_retries, k->syn_retries);
-	case LA_TCP_USER_TIMEOUT:
-		return o->user_timeout_ms;
-	case LA_TCP_QUICKACK:
-		return c->quickack;
-	case LA_IP_BIND_ADDRESS_NO_PORT:
-		return o->no_port;
-	case LA_IP_LOCAL_PORT_RANGE:
-		return o->port_range;
-	case LA_SO_OWNER:
-		return o->owner;
-	case LA_IP_TOS:
-		return o->tos;
-	case LA_IP_TTL:
-		return or_knob(o->ttl, TTL_DEFAULT);
-	case LA_SO_LINGER:
-	case LA_N_OPTS:
-		break;
-	}
-	must_not_reach("an option that is no int");
-}
-
-/* As getsockopt(): what does not fit is cut, *len is what was given. */
-int la_getsockopt(struct la_engine *h, la_sock s, enum la_opt opt, void *ret, size_t *len)
-{
-	struct conn *c = sock_find(engine_of(h), s);
-	struct la_linger linger;
-	uint32_t v;
-
-	if (!c)
-		return -EBADF;
-	if ((unsigned)opt >= LA_N_OPTS)
-		return -ENOPROTOOPT;
-	if (!ret || !len)
-		return -EFAULT;
-	if (opt == LA_SO_LINGER) {
-		linger = (struct la_linger){c->opt.linger, c->opt.linger_s};
-		*len = *len < sizeof(linger) ? *len : sizeof(linger);
-		memcpy(ret, &linger, *len);
-		return 0;
-	}
-	v = (uint32_t)get_int(c, opt);
-	*len = *len < sizeof(v) ? *len : sizeof(v);
-	memcpy(ret, &v, *len);
-	return 0;
+		memcpy(&v, value, sizeof(v));
+	return err ? err : set_int(c, opt, v);
 }

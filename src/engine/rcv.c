@@ -131,8 +131,9 @@ size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek)
 		return 0;
 	if (first > n)
 		first = n;
-	memcpy(buf, c->rcv_buf + at, first);
-	if (first < n)
+	if (buf)
+		memcpy(buf, c->rcv_buf + at, first);
+	if (buf && first < n)
 		memcpy(buf + first, c->rcv_buf, n - first);
 	if (peek)
 		return n;

@@ -13,10 +13,12 @@ static seq_t first_held(const struct conn *c) /* the oldest octet in the buffer 
 
 uint32_t snd_room(const struct conn *c)
 {
-	uint32_t size = c->eng->cfg.send_buffer;
+	int32_t size = (int32_t)conn_snd_buf(c);
 	int32_t used = seq_diff(c->snd_end, first_held(c)); /* -1 once the FIN is acknowledged */
 
-	return used > 0 ? size - (uint32_t)used : size;
+	if (used < 0)
+		used = 0;
+	return used < size ? (uint32_t)(size - used) : 0; /* SO_SNDBUF may have made it smaller */
 }
 
 size_t snd_write(struct conn *c, const uint8_t *data, size_t len)
@@ -29,6 +31,7 @@ size_t snd_write(struct conn *c, const uint8_t *data, size_t len)
 	if (n == 0)
 		return 0;
 	must(!c->fin_queued);
+	c->push &= !seq_eq(c->snd_nxt, c->snd_end);
 	memcpy(c->snd_buf + at, data, first);
 	if (first < n)
 		memcpy(c->snd_buf, data + first, n - first);
