@@ -335,6 +335,7 @@ void conn_established(struct conn *c)
 {
 	c->connected_once = true;
 	cc_start(&c->cc, conn_cc(c), c->snd_mss);
+	c->ecn.next = seq_add(c->iss, 1);
 	if (c->total_retrans > 1) /* RFC 5681 3.1; Linux: one SYN alone says little when the timeout is only 1 s */
 		c->cc.cwnd = 1;
 	timer_keepalive_start(c);

@@ -13,6 +13,7 @@
 #include "base/link.h"
 #include "engine/binds.h"
 #include "engine/cc.h"
+#include "engine/ecn.h"
 #include "engine/fsm.h"
 #include "engine/lastack.h"
 #include "engine/twstore.h"
@@ -114,6 +115,7 @@ struct conn {
 	nsec_t last_sent_at, last_rcv_at, last_ack_at; /* data sent, data received, any segment received */
 
 	struct cc cc;
+	struct ecn ecn;
 
 	nsec_t timer_at[N_TIMERS]; /* NSEC_NEVER: off */
 	struct wheel_timer timer; /* at the earliest of them, or earlier */

@@ -10,7 +10,6 @@ enum {
 	KEEP_S_MAX = 32767,
 	COUNT_MAX = 127, /* TCP_KEEPCNT, TCP_SYNCNT */
 	LINGER2_MAX_S = 120,
-	ECN_MASK = 3,
 	MEM_MAX = 4 << 20, /* net.core.wmem_max, rmem_max */
 	SNDBUF_MIN = 4608, /* SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF on 64 bits */
 	RCVBUF_MIN = 2304,

@@ -52,6 +52,7 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 	s.flags = o.flags | F_ACK;
 	s.wnd = window_field(c);
 	s.len = o.len;
+	ecn_mark(c, &s);
 	s.opts.has_ts = c->ts_ok;
 	if (c->n_gaps || c->dsack_due)
 		rcv_sack_blocks(c, &s.opts);
@@ -77,7 +78,7 @@ size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
 	address(c, &s);
 	s.seq = c->iss;
 	s.ack = answers ? c->rcv_nxt : seq(0);
-	s.flags = answers ? F_SYN | F_ACK : F_SYN;
+	s.flags = (answers ? F_SYN | F_ACK : F_SYN) | ecn_syn_flags(c, answers);
 	s.wnd = conn_syn_wnd(c);
 	s.len = 0;
 	s.opts.has_mss = true;

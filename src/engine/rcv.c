@@ -83,6 +83,7 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 	bool fin = s->flags & F_FIN;
 
 	c->last_rcv_at = c->eng->now;
+	ecn_received(c, s);
 	if (seq_lt(edge, r.to)) {
 		c->eng->n.rcv_q_drop++;
 		r.to = edge;

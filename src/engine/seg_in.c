@@ -225,6 +225,30 @@ static void icmp_in(struct engine *e, const struct icmp_error *i)
 
 /* ---- the packet ---- */
 
+static void count_ecn(struct counters *n, const uint8_t *packet)
+{
+	bool v4 = packet[0] >> 4 == 4;
+
+	switch ((v4 ? packet[1] : packet[1] >> 4) & ECN_MASK) {
+	case ECN_NOT_ECT:
+		n->in_no_ect += v4;
+		n->in6_no_ect += !v4;
+		return;
+	case ECN_ECT1:
+		n->in_ect1 += v4;
+		n->in6_ect1 += !v4;
+		return;
+	case ECN_ECT0:
+		n->in_ect0 += v4;
+		n->in6_ect0 += !v4;
+		return;
+	case ECN_CE:
+		n->in_ce += v4;
+		n->in6_ce += !v4;
+		return;
+	}
+}
+
 static bool says_icmp(const uint8_t *packet, size_t len) /* of a packet whose checksum is wrong */
 {
 	enum { V4_PROTOCOL_AT = 9, V6_NEXT_AT = 6, ICMP = 1, ICMP6 = 58 };
@@ -244,8 +268,11 @@ static void bad_segment(struct engine *e, bool checksum)
 void seg_in(struct engine *e, const uint8_t *packet, size_t len)
 {
 	struct packet p;
+	enum wire_verdict verdict = packet_parse(&p, packet, len, e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0);
 
-	switch (packet_parse(&p, packet, len, e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0)) {
+	if (verdict != WIRE_BAD_IP)
+		count_ecn(&e->n, packet);
+	switch (verdict) {
 	case WIRE_TCP:
 		tcp_in(e, &p.seg);
 		return;

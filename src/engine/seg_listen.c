@@ -79,6 +79,7 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 	c->rtx_end = c->snd_nxt;
 	c->recover = iss;
 	c->ts_ok = e->k.timestamps != 0;
+	c->ecn.ok = ecn_accepts(e, syn);
 	c->sack_ok = e->k.sack != 0;
 	c->wscale_ok = true;
 	conn_learn_syn(c, syn);

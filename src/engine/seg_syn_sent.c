@@ -123,6 +123,7 @@ static void fourth_check_syn(struct conn *c, struct seg *s)
 	if (!(s->flags & F_SYN))
 		return;
 	conn_learn_syn(c, s);
+	ecn_learn(c, s);
 
 	if (s->flags & F_ACK) { /* "our SYN has been ACKed" */
 		established(c, s);
