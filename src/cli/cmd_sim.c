@@ -5,6 +5,7 @@
 #include "cli/cmds.h"
 #include "cli/complain.h"
 #include "cli/pcap_file.h"
+#include "cli/sim_plot.h"
 #include "cli/sim_show.h"
 
 enum { SETTINGS_MAX = 16, SETTINGS_LEN = 512 };
@@ -13,7 +14,7 @@ struct sim_cmd_cfg {
 	bool json, verbose, has_hosts;
 	uint32_t seed, runs, hosts, jobs;
 	unsigned policy, faults; /* index of the word; 0: drawn */
-	const char *set, *pcap;
+	const char *set, *pcap, *plot;
 };
 
 static const struct sim_cmd_cfg defaults = {.seed = 1, .runs = 1};
@@ -57,6 +58,10 @@ static const struct opt opts[] = {
 	 OPT_IS_STRING(struct sim_cmd_cfg, pcap),
 	 .metavar = "FILE",
 	 .help = "write the packets of the one run, as they arrive, for Wireshark"},
+	{.name = "plot",
+	 OPT_IS_STRING(struct sim_cmd_cfg, plot),
+	 .metavar = "FILE.svg",
+	 .help = "instead: long transfers over a bottleneck, their goodput and congestion windows as a page of charts"},
 	{.name = "json", .letter = 'j', OPT_IS_FLAG(struct sim_cmd_cfg, json), .help = "print one JSON document"},
 	{.name = "verbose",
 	 .letter = 'v',
@@ -169,6 +174,28 @@ static int run_many(const struct sim_cmd_cfg *c, const struct sim_cfg *cfg, stru
 	return err ? complain(EXIT_INTERNAL, "cannot run: %s", strerror(-err)) : EXIT_FINE;
 }
 
+static int run_plot(const struct sim_cmd_cfg *c, const struct settings *set, FILE *out)
+{
+	struct transfer_cfg wishes = {.seed = c->seed, .n_set = set->n};
+	bool written;
+	FILE *f;
+	int code;
+
+	if (c->runs > 1 || c->pcap || c->verbose || c->has_hosts || c->policy || c->faults)
+		return complain_usage("--plot goes with --seed, --set and --json only");
+	if (set->n > TRANSFER_KNOBS_MAX)
+		return complain_usage("--plot: more than %d knobs", TRANSFER_KNOBS_MAX);
+	memcpy(wishes.set, set->row, set->n * sizeof(set->row[0]));
+	f = fopen(c->plot, "w");
+	if (!f)
+		return complain(EXIT_INTERNAL, "--plot: %s: %s", c->plot, strerror(errno));
+	code = sim_plot(f, out, c->json, &wishes);
+	written = !ferror(f);
+	if (fclose(f) || !written)
+		return complain(EXIT_INTERNAL, "--plot: cannot write %s", c->plot);
+	return code;
+}
+
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
 	const struct sim_cmd_cfg *c = cfg;
@@ -183,6 +210,8 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 
 	if (code)
 		return code;
+	if (c->plot)
+		return run_plot(c, &set, out);
 	if (c->runs > 1 && (c->pcap || c->verbose))
 		return complain_usage("%s is for one run: leave --runs out", c->pcap ? "--pcap" : "--verbose");
 	if (c->verbose && c->json)
@@ -209,13 +238,18 @@ const struct cmd cmd_sim = {
 		"Everything is watched: every octet is traced to the connection that sent it, TIME_WAIT must be where it belongs "
 		"and last as long as it must, counters must add up and nothing may be left in the end. The first rule that does "
 		"not hold ends a run, and lastack prints what it was and the command that plays it again.\n\n"
+		"With --plot nothing is drawn or watched: one, two and ten connections send all they can over a bottleneck with a "
+		"queue, random loss or ECN marks. The page shows congestion windows, the queue and goodput; the figures that are "
+		"printed are of what comes after the first 15 s.\n\n"
 		"Exit status: 0 every rule held, 1 one did not, 2 wrong usage.",
 	.examples = "lastack sim --runs 2000\n"
 		    "    2,000 runs, seeds 1 to 2000\n"
 		    "lastack sim --seed 17 --pcap run.pcap\n"
 		    "    one run again, for Wireshark\n"
 		    "lastack sim --runs 500 --policy linux-6.18 --set net.ipv4.tcp_tw_reuse=1\n"
-		    "    every host reuses TIME_WAITs\n",
+		    "    every host reuses TIME_WAITs\n"
+		    "lastack sim --plot page.svg\n"
+		    "    goodput and congestion windows, for a browser\n",
 	.opts = opts,
 	.defaults = &defaults,
 	.cfg_size = sizeof(struct sim_cmd_cfg),

@@ -26,6 +26,8 @@ TEST(wrong_arguments__are_told_in_one_line)
 		{{"--runs", "2", "--verbose"}, "--verbose is for one run"},
 		{{"--runs", "2", "--pcap", "x"}, "--pcap is for one run"},
 		{{"--verbose", "--json"}, "cannot be combined"},
+		{{"--plot", "x", "--runs", "2"}, "--plot goes with --seed, --set and --json only"},
+		{{"--plot", "x", "--verbose"}, "--plot goes with --seed, --set and --json only"},
 		{{"extra"}, "takes no arguments"},
 	};
 
@@ -178,7 +180,55 @@ TEST(a_run_that_died__is_told_with_its_signal)
 	free(text);
 }
 
+/* ---- the plot ---- */
+
+TEST(plot__writes_a_page_and_the_figures)
+{
+	char path[] = "/tmp/lastack-plot-XXXXXX", *page;
+	int fd = mkstemp(path);
+	json_t *j, *row;
+	size_t i;
+
+	assert_true(fd >= 0);
+	{
+		RUN_CLI(r, "sim", "--plot", path, "--json");
+
+		assert_int_equal(r.code, EXIT_FINE);
+		j = json_of(&r);
+		run_done(&r);
+	}
+	json_array_foreach(json_object_get(j, "scenarios"), i, row)
+	{
+		const char *name = json_string_value(json_object_get(row, "name"));
+
+		if (json_number_value(json_object_get(row, "jain")) <= 0.95)
+			fail_msg("%s: Jain's index is %g", name, json_number_value(json_object_get(row, "jain")));
+		assert_true(json_integer_value(json_object_get(row, "packets")) > 10000);
+	}
+	assert_true(i >= 4);
+	json_decref(j);
+	page = calloc(1, 4 << 20);
+	assert_true(read(fd, page, (4 << 20) - 1) > 100000);
+	assert_memory_equal(page, "<svg ", 5);
+	assert_string_equal(page + strlen(page) - 7, "</svg>\n");
+	assert_non_null(strstr(page, ">A. One flow"));
+	assert_non_null(strstr(page, "CUBIC's model, RFC 9438 5"));
+	free(page);
+	close(fd);
+	unlink(path);
+}
+
+TEST(plot__that_cannot_be_written__is_told)
+{
+	RUN_CLI(r, "sim", "--plot", "/nonexistent/page.svg");
+
+	assert_int_equal(r.code, EXIT_INTERNAL);
+	assert_non_null(strstr(r.err, "--plot: /nonexistent/page.svg"));
+	run_done(&r);
+}
+
 RUN(T(wrong_arguments__are_told_in_one_line), T(many_settings__are_taken),
     T(runs__add_up_whatever_the_number_of_processes), T(pcap__holds_every_packet_that_arrived),
     T(verbose__tells_packets_and_edges_before_the_summary),
-    T(a_failure__is_told_with_rule_place_and_the_command_that_replays_it), T(a_run_that_died__is_told_with_its_signal))
+    T(a_failure__is_told_with_rule_place_and_the_command_that_replays_it), T(a_run_that_died__is_told_with_its_signal),
+    T(plot__writes_a_page_and_the_figures), T(plot__that_cannot_be_written__is_told))
