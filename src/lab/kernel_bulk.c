@@ -35,7 +35,7 @@ struct bulk {
 	struct tally *tally;
 	unsigned flows;
 	int ns[2], tun[2]; /* of the sender, of the receiver */
-	int ready[2], done[2]; /* pipes: the receiver listens; both have ended */
+	int ready[2], done[2]; /* pipes: the receiver listens; the sender has ended */
 	pid_t pid[2];
 };
 
@@ -86,6 +86,7 @@ static void receive(struct bulk *b)
 	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	unsigned open = b->flows;
 
+	close(b->done[1]);
 	if (l < 0 || bind(l, (const struct sockaddr *)&at, sizeof(at)) || listen(l, KERNEL_FLOWS_MAX))
 		give_up(b);
 	close(b->ready[1]);
