@@ -19,10 +19,12 @@ check:
 bench: all
 	@tools/bench.py $(BUILD)
 
-# Longer than a check may take: every experiment five times over, 200,000 seeds, the model check with wider bounds, ten minutes for each fuzzer.
+# Longer than a check may take: every experiment five times over, 4,000 transfers to and from this kernel, 200,000 seeds, the model check with wider bounds, ten minutes for each fuzzer.
 soak: all
 	@$(BUILD)/lastack sim --seed 1000000 --runs 200000
 	@$(BUILD)/tests/sim/model_check --soak
+	@$(BUILD)/lastack interop --seed 1000 --transfers 2000
+	@$(BUILD)/lastack interop transfers --seed 2000 --transfers 2000 --impair loss=5,dup=5,reorder=10,delay=10
 	@for i in 1 2 3 4 5; do $(BUILD)/lastack lab run all || exit 1; done
 	@tools/fuzz.sh 600
 

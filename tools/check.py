@@ -104,6 +104,18 @@ def lab():
     count('experiments on this kernel', passed, failed or int(status not in (0, 77)), skipped)
 
 
+def interop():
+    """The engine against this kernel, curl and nginx; each part is a test."""
+    status, out = run(f'{BUILD}/lastack', 'interop', '--json', timeout=400)
+    try:
+        doc = json.loads(out)
+    except ValueError:
+        print(out[-4000:])
+        return count('the engine with this kernel, curl and nginx', failed=1, why=f'exit status {status}')
+    bad = [f'{p["part"]}: {p["text"]}' for p in doc['parts'] if p['result'] != 'pass']
+    count('the engine with this kernel, curl and nginx', doc['passed'], doc['failed'], doc['skipped'], '; '.join(bad))
+
+
 def simulation(build, seeds, env=None, all_edges=False):
     """Each seed is a run of virtual hosts on a bad network; all of them count as one test, and that every change of
     state in edges.def happened in them as another."""
@@ -165,6 +177,7 @@ def main():
     meson_tests('tests', BUILD)
     simulation(BUILD, SEEDS, all_edges=True)
     lab()
+    interop()
     sanitized()
     clang_tidy()
 

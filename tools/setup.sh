@@ -5,7 +5,7 @@
 set -u
 
 BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libcmocka-dev'
-CHECK='procps clang clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git'
+CHECK='procps clang clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light'
 
 missing() {
 	for p in "$@"; do
@@ -40,7 +40,14 @@ fi
 echo "setup: installing $need"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# nginx is wanted as a program, not as a server of this host: it must not be started, now or at the next boot.
+no_start=
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	no_start=/usr/sbin/policy-rc.d
+	printf '#!/bin/sh\nexit 101\n' >"$no_start" && chmod 755 "$no_start"
+fi
+# shellcheck disable=SC2086 # nothing if it is empty
+trap 'rm -f "$log" $no_start' EXIT
 # shellcheck disable=SC2086
 if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $need; } </dev/null >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
@@ -48,3 +55,6 @@ if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $need;
 	can_build && exit 0
 	exit 3
 fi
+case " $need" in
+*" nginx"*) ! command -v systemctl >/dev/null || systemctl -q disable nginx >/dev/null 2>&1 || : ;;
+esac

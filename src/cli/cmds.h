@@ -3,4 +3,5 @@
 #pragma once
 #include "cli/opt.h"
 
-extern const struct cmd cmd_status, cmd_doctor, cmd_explain, cmd_knobs, cmd_capabilities, cmd_lab, cmd_bench, cmd_sim;
+extern const struct cmd cmd_status, cmd_doctor, cmd_explain, cmd_knobs, cmd_capabilities, cmd_lab, cmd_bench, cmd_sim,
+	cmd_interop;

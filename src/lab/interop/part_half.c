@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* part_half.c - the one side says all it has to say and closes its direction, the other answers to that. */
+#include <stdio.h>
+
+#include "base/text.h"
+#include "lab/interop/pairs.h"
+#include "lab/interop/parts.h"
+
+static const struct {
+	uint32_t question, answer;
+} sizes[] = {{0, 1}, {1, 0}, {100, 100000}, {300000, 1}, {1000000, 1000000}};
+
+enum { WAYS = 4 }; /* who opens, who closes first */
+
+struct half {
+	const struct rig *r;
+	bool both;
+};
+
+static struct plan plan(void *arg, uint32_t i)
+{
+	const struct half *h = arg;
+	const enum side first = i & 1 ? SIDE_KERNEL : SIDE_ENGINE, other = (enum side) !first;
+	struct plan p = {.opener = i & 2 ? SIDE_KERNEL : SIDE_ENGINE};
+	const size_t size = i / WAYS % ARRAY_LEN(sizes);
+
+	p.ipv6 = h->both ? i >= WAYS * ARRAY_LEN(sizes) : rig_family(h->r, -1) == 1;
+	p.flow[first] = (struct flow_cfg){.seed = i, .to_send = sizes[size].question, .ends = FLOW_SHUT};
+	p.flow[other] =
+		(struct flow_cfg){.seed = ~i, .to_send = sizes[size].answer, .ends = FLOW_AFTER_PEER, .answers = true};
+	return p;
+}
+
+bool part_half(struct rig *r, bool *ret_skip)
+{
+	struct half h = {.r = r, .both = rig_family(r, rig_family(r, -1)) >= 0};
+	const uint32_t n = (uint32_t)(WAYS * ARRAY_LEN(sizes) * (h.both ? 2 : 1));
+	const struct pairs_cfg cfg = {.n = n, .at_once = 8, .plan = plan, .arg = &h, .patience_s = 20};
+
+	if (!pairs_run(r, &cfg))
+		return false;
+	snprintf(r->note, sizeof(r->note), "%u of %u, up to 1 MB each way, either side first", n, n);
+	return true;
+}
