@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench.py BUILD [look|churn|bulk]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
+"""bench.py BUILD [look|churn|bulk|goodput]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
 rounds. Not a test: the machines are noisy. look: lastack beside ss, in a network namespace of its own. churn: the engine
-beside lwIP and the kernel; bulk: octets a second of one connection beside lwIP's. docs/performance.md explains the figures."""
+beside lwIP and the kernel; bulk: octets a second of one connection beside lwIP's; goodput:
+over random loss, in simulation, beside CUBIC's model and the kernel. docs/performance.md explains the figures."""
 import json
 import os
 import statistics
@@ -191,17 +192,32 @@ def bulk(folder, lwip):
         verdict('lastack / lwIP', statistics.median(r[OURS] / r[f'lwIP, window {best}'] for r in rounds), 1.5, at_least=True)
 
 
+# ---- goodput over loss, fairness: the simulation, CUBIC's model, the kernel ----
+
+def goodput():
+    print(flush=True)
+    run = subprocess.run([LASTACK, 'bench', 'goodput', '--json'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+    said = json.loads(run.stdout)
+    print('One flow, 1 Gbit/s, 20 ms, 1 % of its packets lost; Mbit/s: model '
+          f'{said["model_mbit_per_s"]:.2f}, kernel {said.get("kernel_mbit_per_s", float("nan")):.2f}, lastack {said["lastack_mbit_per_s"]:.2f}')
+    verdict('lastack / the better', said['lastack_of_the_better'], 0.9, at_least=True)
+    for row in said['fairness']:
+        verdict(f'Jain\'s index of {row["flows"]} flows', row['jain'], 0.95, at_least=True)
+
+
 WHAT = sys.argv[2] if len(sys.argv) > 2 else 'all'
 if os.environ.get('LASTACK_BENCH') == 'inside':
     inside()
-elif WHAT not in ('all', 'look', 'churn', 'bulk'):
+elif WHAT not in ('all', 'look', 'churn', 'bulk', 'goodput'):
     sys.exit(__doc__)
 elif os.geteuid() != 0:
     sys.exit('bench: making a network namespace needs root')
 else:
     if WHAT in ('all', 'look'):
         subprocess.run(['unshare', '-n', sys.executable, __file__, str(BUILD)], env={**os.environ, 'LASTACK_BENCH': 'inside'}, check=True)
-    if WHAT != 'look':
+    if WHAT in ('all', 'goodput'):
+        goodput()
+    if WHAT in ('all', 'churn', 'bulk'):
         with tempfile.TemporaryDirectory(prefix='lastack-bench-') as name:
             HAS_LWIP = has_lwip(Path(name))
             if WHAT in ('all', 'churn'):

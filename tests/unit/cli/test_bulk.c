@@ -37,4 +37,17 @@ TEST(a_buffer_that_is_no_power_of_two__is_refused)
 	run_done(&r);
 }
 
-RUN(T(one_connection__moves_all_octets_in_full_segments), T(a_buffer_that_is_no_power_of_two__is_refused))
+TEST(goodput__is_told_beside_the_model)
+{
+	RUN_CLI(r, "bench", "goodput", "--kernel-seconds", "0");
+
+	assert_int_equal(r.code, EXIT_FINE);
+	assert_non_null(strstr(r.out, "CUBIC's model, RFC 9438 5         7.09 Mbit/s"));
+	assert_non_null(strstr(r.out, "-  (not asked for)"));
+	assert_non_null(strstr(r.out, "lastack in simulation"));
+	assert_non_null(strstr(r.out, "10 flows"));
+	run_done(&r);
+}
+
+RUN(T(one_connection__moves_all_octets_in_full_segments), T(a_buffer_that_is_no_power_of_two__is_refused),
+    T(goodput__is_told_beside_the_model))
