@@ -99,8 +99,17 @@ int sock_set(struct stack *s, int fd, int level, int name, const void *value, so
 		return set_time(&f->send_for, value, len);
 	if (level == IPPROTO_TCP && name == TCP_INQ)
 		return set_inq(f, value, len);
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
+		return 0; /* allowed; what is sent so is copied, and nothing ever is in the error queue */
 	r = find(level, name, &opt);
-	return r < 0 ? r : la_setsockopt(s->engine, f->sock, opt, value, len);
+	if (r < 0)
+		return r;
+	if (level == IPPROTO_IP && len > 0 && len < sizeof(int)) { /* Linux takes an octet there */
+		const int v = *(const uint8_t *)value;
+
+		return la_setsockopt(s->engine, f->sock, opt, &v, sizeof(v));
+	}
+	return la_setsockopt(s->engine, f->sock, opt, value, len);
 }
 
 static int give(void *value, socklen_t *len, const void *from, size_t size)

@@ -126,6 +126,7 @@ int sock_open(struct stack *s, int domain, int type, int protocol)
 
 	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM || (protocol && protocol != IPPROTO_TCP))
 		return -EPROTONOSUPPORT;
+	stack_first_socket(s);
 	sysctls_load(s);
 	sock = la_socket(s->engine, domain);
 	return sock < 0 ? sock : install(s, sock, domain, type & SOCK_NONBLOCK ? O_NONBLOCK : 0);

@@ -12,8 +12,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@ enum {
 	SOCKETS = 64,
 	SEND_BUFFER = 1 << 22, /* the greatest default of tcp_wmem[2] */
 	RECEIVE_BUFFER = 1 << 23, /* window scale 8, as with the scripts' tcp_rmem of 15 MiB */
+	MTU = 1500,
 	MTU_MAX = 65535,
 	STEPS_MAX = 1000000, /* timers at one instant: more is an engine that turns on the spot */
 };
@@ -234,33 +237,63 @@ static void add_address(struct stack *s, const char *text)
 	stack_learn_address(s, addr);
 }
 
-static void make_engine(struct stack *s, const struct flags *f)
+static void make_engine(struct stack *s, uint32_t mtu)
 {
 	const struct la_config cfg = {
-		.seed = {f->seed, 1},
+		.seed = {s->flags.seed, 1},
 		.max_sockets = SOCKETS,
 		.send_buffer = SEND_BUFFER,
 		.receive_buffer = RECEIVE_BUFFER,
-		.mtu = f->mtu,
+		.mtu = mtu,
 		.now = s->now,
 	};
 
-	/* Nothing here depends on real time, so packetdrill's mlockall() need not make a gigabyte of buffers real. */
-	munlockall();
+	s->mtu = mtu;
 	s->mem_size = la_size(&cfg);
 	s->mem = mmap(NULL, s->mem_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!s->mem_size || s->mem == MAP_FAILED || la_init(s->mem, s->mem_size, &cfg, &s->engine) < 0)
 		die("no engine of this configuration");
+	add_address(s, "192.168.0.1"); /* packetdrill's own defaults; it names others with bind() or in a packet */
+	add_address(s, "fd3d:fa7b:d17d::1");
+	if (*s->flags.local)
+		add_address(s, s->flags.local);
+	for (unsigned i = 0; i < s->flags.n_knobs; i++)
+		if (la_knob_set(s->engine, s->flags.knobs[i].name, s->flags.knobs[i].value) < 0)
+			die("flags: no such tunable, or no such value");
+}
+
+/* 0: there is no tun0. */
+static uint32_t tun_mtu(void)
+{
+	struct ifreq r = {.ifr_name = "tun0"};
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const bool ok = fd >= 0 && ioctl(fd, SIOCGIFMTU, &r) == 0;
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	return ok && r.ifr_mtu > 0 ? (uint32_t)r.ifr_mtu : 0;
+}
+
+void stack_first_socket(struct stack *s)
+{
+	const uint32_t mtu = s->flags.mtu ? s->flags.mtu : tun_mtu();
+
+	if (s->has_sockets)
+		return;
+	s->has_sockets = true;
+	if (!mtu || mtu == s->mtu)
+		return;
+	munmap(s->mem, s->mem_size);
+	make_engine(s, mtu);
 }
 
 struct stack *stack_new(const char *flags)
 {
 	struct stack *s = calloc(1, sizeof(*s));
-	struct flags f;
 
 	if (!s)
 		die("no memory");
-	if (!flags_parse(&f, flags))
+	if (!flags_parse(&s->flags, flags))
 		die("flags: words of local=ADDR mtu=N seed=N pcap=FILE report and NAME=VALUE of a tunable");
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->moved, NULL);
@@ -268,16 +301,10 @@ struct stack *stack_new(const char *flags)
 	s->wake_at = LA_NEVER;
 	s->now = START_AT;
 	s->last = &s->first;
-	make_engine(s, &f);
-	add_address(s, "192.168.0.1"); /* packetdrill's own defaults; it names others with bind() or in a packet */
-	add_address(s, "fd3d:fa7b:d17d::1");
-	if (*f.local)
-		add_address(s, f.local);
-	for (unsigned i = 0; i < f.n_knobs; i++)
-		if (la_knob_set(s->engine, f.knobs[i].name, f.knobs[i].value) < 0)
-			die("flags: no such tunable, or no such value");
-	s->flags = f;
-	if (*f.pcap && !(s->pcap = pcap_open(f.pcap)))
+	/* Nothing here depends on real time, so packetdrill's mlockall() need not make a gigabyte of buffers real. */
+	munlockall();
+	make_engine(s, s->flags.mtu ? s->flags.mtu : MTU);
+	if (*s->flags.pcap && !(s->pcap = pcap_open(s->flags.pcap)))
 		die("flags: pcap= cannot be written");
 	return s;
 }

@@ -56,10 +56,12 @@ struct stack {
 	la_time wake_at; /* when the sleeper's patience ends */
 
 	struct la_engine *engine;
+	uint32_t mtu;
 	void *mem;
 	size_t mem_size;
 	la_time now;
 	unsigned looks; /* calls of gettimeofday with nothing in between */
+	bool has_sockets; /* there was one */
 	bool has_lingered; /* a la_close() that was under way is over */
 	struct sent_packet *first, **last;
 	FILE *pcap; /* NULL: none is wanted */
@@ -92,6 +94,8 @@ int stack_open(struct stack *s, enum file_kind kind, int flags); /* a placeholde
 void stack_close(struct stack *s, int fd);
 
 void stack_learn_address(struct stack *s, const uint8_t addr[16]); /* one of ours */
+/* What the script's init command made of its namespace; with the first socket it is settled: the MTU of tun0. */
+void stack_first_socket(struct stack *s);
 void sysctls_load(struct stack *s); /* of this process's network namespace, as far as the engine has them */
 
 /* ---- epoll.c ---- */
