@@ -43,8 +43,19 @@ static const struct {
 	{IPPROTO_TCP, TCP_SYNCNT, LA_TCP_SYNCNT},
 	{IPPROTO_TCP, TCP_USER_TIMEOUT, LA_TCP_USER_TIMEOUT},
 	{IPPROTO_TCP, TCP_QUICKACK, LA_TCP_QUICKACK},
+	{SOL_SOCKET, SO_RCVLOWAT, LA_SO_RCVLOWAT},
+	{SOL_SOCKET, SO_SNDLOWAT, LA_SO_SNDLOWAT},
+	{IPPROTO_TCP, TCP_CORK, LA_TCP_CORK},
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, LA_TCP_NOTSENT_LOWAT},
+	{IPPROTO_TCP, TCP_WINDOW_CLAMP, LA_TCP_WINDOW_CLAMP},
+	{IPPROTO_TCP, TCP_INQ, LA_TCP_INQ},
+	{IPPROTO_TCP, TCP_INFO, LA_TCP_INFO},
+	{IPPROTO_TCP, TCP_CC_INFO, LA_TCP_CC_INFO},
+	{IPPROTO_IP, IP_MTU_DISCOVER, LA_IP_MTU_DISCOVER},
+	{IPPROTO_IP, IP_MTU, LA_IP_MTU},
 	{IPPROTO_IP, IP_TOS, LA_IP_TOS},
 	{IPPROTO_IP, IP_TTL, LA_IP_TTL},
+	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, LA_IP_MTU_DISCOVER},
 	{IPPROTO_IPV6, IPV6_TCLASS, LA_IP_TOS},
 	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, LA_IP_TTL},
 };
@@ -72,19 +83,6 @@ static int set_time(la_time *ret, const void *value, socklen_t len)
 	return 0;
 }
 
-static int set_inq(struct file *f, const void *value, socklen_t len)
-{
-	int on;
-
-	if (len < sizeof(on))
-		return -EINVAL;
-	memcpy(&on, value, sizeof(on));
-	if (on < 0 || on > 1)
-		return -EINVAL;
-	f->inq = on;
-	return 0;
-}
-
 int sock_set(struct stack *s, int fd, int level, int name, const void *value, socklen_t len)
 {
 	struct file *f = stack_file(s, fd, FILE_SOCKET);
@@ -97,8 +95,6 @@ int sock_set(struct stack *s, int fd, int level, int name, const void *value, so
 		return set_time(&f->recv_for, value, len);
 	if (level == SOL_SOCKET && name == SO_SNDTIMEO)
 		return set_time(&f->send_for, value, len);
-	if (level == IPPROTO_TCP && name == TCP_INQ)
-		return set_inq(f, value, len);
 	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
 		return 0; /* allowed; what is sent so is copied, and nothing ever is in the error queue */
 	r = find(level, name, &opt);
@@ -120,14 +116,6 @@ static int give(void *value, socklen_t *len, const void *from, size_t size)
 	return 0;
 }
 
-static int get_tcp_info(struct stack *s, const struct file *f, void *value, socklen_t *len)
-{
-	struct la_tcp_info info;
-	const int r = la_tcp_info(s->engine, f->sock, &info);
-
-	return r < 0 ? r : give(value, len, &info, sizeof(info));
-}
-
 static int get_int(struct stack *s, const struct file *f, enum la_opt opt)
 {
 	int v = 0;
@@ -140,10 +128,10 @@ static int get_int(struct stack *s, const struct file *f, enum la_opt opt)
 static int get_meminfo(struct stack *s, const struct file *f, void *value, socklen_t *len)
 {
 	uint32_t mem[MEMINFO_VARS] = {
-		[MEMINFO_RMEM] = sock_unread(s, f),
+		[MEMINFO_RMEM] = (uint32_t)sock_count(s, f, LA_SIOCINQ),
 		[MEMINFO_RCVBUF] = (uint32_t)get_int(s, f, LA_SO_RCVBUF),
 		[MEMINFO_SNDBUF] = (uint32_t)get_int(s, f, LA_SO_SNDBUF),
-		[MEMINFO_QUEUED] = sock_unacked(s, f),
+		[MEMINFO_QUEUED] = (uint32_t)sock_count(s, f, LA_SIOCOUTQ),
 	};
 
 	return give(value, len, mem, sizeof(mem));
@@ -158,12 +146,6 @@ int sock_get(struct stack *s, int fd, int level, int name, void *value, socklen_
 
 	if (!value || !len)
 		return -EFAULT;
-	if (level == IPPROTO_TCP && name == TCP_INFO)
-		return get_tcp_info(s, f, value, len);
-	if (level == IPPROTO_TCP && name == TCP_CC_INFO) {
-		*len = 0; /* as Linux with cubic and reno: nothing to tell */
-		return 0;
-	}
 	if (level == SOL_SOCKET && name == SO_MEMINFO)
 		return get_meminfo(s, f, value, len);
 	r = find(level, name, &opt);
@@ -178,7 +160,7 @@ int sock_get(struct stack *s, int fd, int level, int name, void *value, socklen_
 int sock_ioctl(struct stack *s, int fd, unsigned long request, void *arg)
 {
 	struct file *f = stack_file(s, fd, FILE_SOCKET);
-	int v;
+	int v, r;
 
 	if (!arg)
 		return -EFAULT;
@@ -187,12 +169,15 @@ int sock_ioctl(struct stack *s, int fd, unsigned long request, void *arg)
 		f->flags = v ? O_NONBLOCK : 0;
 		return 0;
 	}
-	if (request == SIOCINQ)
-		v = (int)sock_unread(s, f);
-	else if (request == SIOCOUTQ)
-		v = (int)sock_unacked(s, f);
-	else
+	if (request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD)
 		return -ENOTTY;
+	r = la_ioctl(s->engine, f->sock,
+		     request == SIOCINQ    ? LA_SIOCINQ
+		     : request == SIOCOUTQ ? LA_SIOCOUTQ
+					   : LA_SIOCOUTQNSD,
+		     &v);
+	if (r < 0)
+		return r;
 	memcpy(arg, &v, sizeof(v));
 	return 0;
 }

@@ -62,31 +62,14 @@ void sock_peer(struct stack *s, const struct file *f, struct sockaddr *addr, soc
 
 /* ---- what is there ---- */
 
-static bool find(const struct stack *s, const struct file *f, struct la_connection *ret)
+int sock_count(const struct stack *s, const struct file *f, enum la_ioctl what)
 {
-	uint64_t cursor = 0;
+	int n;
 
-	while (la_connection_next(s->engine, &cursor, ret))
-		if (ret->sock == f->sock)
-			return true;
-	return false;
+	return la_ioctl(s->engine, f->sock, what, &n) < 0 ? 0 : n;
 }
 
-uint32_t sock_unread(const struct stack *s, const struct file *f)
-{
-	struct la_connection c;
-
-	return find(s, f, &c) ? c.to_read : 0;
-}
-
-uint32_t sock_unacked(const struct stack *s, const struct file *f)
-{
-	struct la_connection c;
-
-	return find(s, f, &c) ? c.to_send : 0;
-}
-
-bool sock_is_ended(const struct stack *s, const struct file *f)
+static bool sock_is_ended(const struct stack *s, const struct file *f)
 {
 	struct la_tcp_info info;
 
@@ -177,10 +160,8 @@ int sock_accept(struct stack *s, int fd, struct sockaddr *addr, socklen_t *len)
 	if (sock < 0)
 		return sock;
 	ret = install(s, sock, f->family, 0);
-	if (ret >= 0) {
-		s->files[ret].inq = f->inq;
+	if (ret >= 0)
 		name_into(&peer, f->family, addr, len);
-	}
 	return ret;
 }
 
@@ -208,7 +189,7 @@ ssize_t sock_recv(struct stack *s, int fd, void *buf, size_t len, int flags)
 {
 	const struct file *f = stack_file(s, fd, FILE_SOCKET);
 	const la_time deadline = stack_deadline(s, f->recv_for);
-	const int how = flags & MSG_PEEK ? LA_PEEK : 0;
+	const int how = flags & (LA_PEEK | LA_TRUNC);
 	size_t got = 0;
 
 	if (flags & MSG_ERRQUEUE)
@@ -232,7 +213,7 @@ ssize_t sock_send(struct stack *s, int fd, const void *buf, size_t len, int flag
 {
 	const struct file *f = stack_file(s, fd, FILE_SOCKET);
 	const la_time deadline = stack_deadline(s, f->send_for);
-	const int how = flags & MSG_MORE ? LA_MORE : 0;
+	const int how = flags & (LA_MORE | LA_EOR);
 	size_t put = 0;
 
 	if (flags & MSG_FASTOPEN)
@@ -300,14 +281,11 @@ ssize_t sock_recv_vector(struct stack *s, int fd, const struct iovec *iov, size_
 	return ret;
 }
 
-/* TCP_CM_INQ: what is left to read; 1 at the end, so that the program comes again for its 0. */
 static void put_inq(const struct stack *s, const struct file *f, struct msghdr *msg, size_t room)
 {
-	int inq = (int)sock_unread(s, f);
+	const int inq = sock_count(s, f, LA_CM_INQ);
 	struct cmsghdr *c;
 
-	if (!inq && sock_is_ended(s, f))
-		inq = 1;
 	if (room < CMSG_SPACE(sizeof(inq)) || !msg->msg_control) {
 		msg->msg_flags |= MSG_CTRUNC;
 		return;
@@ -318,6 +296,14 @@ static void put_inq(const struct stack *s, const struct file *f, struct msghdr *
 	c->cmsg_len = CMSG_LEN(sizeof(inq));
 	memcpy(CMSG_DATA(c), &inq, sizeof(inq));
 	msg->msg_controllen = CMSG_SPACE(sizeof(inq));
+}
+
+static bool wants_inq(const struct stack *s, const struct file *f)
+{
+	int on = 0;
+	size_t len = sizeof(on);
+
+	return la_getsockopt(s->engine, f->sock, LA_TCP_INQ, &on, &len) == 0 && on;
 }
 
 ssize_t sock_recvmsg(struct stack *s, int fd, struct msghdr *msg, int flags)
@@ -331,7 +317,7 @@ ssize_t sock_recvmsg(struct stack *s, int fd, struct msghdr *msg, int flags)
 	msg->msg_flags = 0;
 	msg->msg_controllen = 0;
 	msg->msg_namelen = 0;
-	if (f->inq && n > 0)
+	if (n > 0 && wants_inq(s, f))
 		put_inq(s, f, msg, room);
 	return n;
 }

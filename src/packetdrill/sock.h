@@ -20,9 +20,7 @@ ssize_t sock_recvmsg(struct stack *s, int fd, struct msghdr *msg, int flags);
 void sock_peer(struct stack *s, const struct file *f, struct sockaddr *addr,
 	       socklen_t *len); /* its name, if it is wanted */
 uint32_t sock_ready(const struct stack *s, const struct file *f); /* EPOLLIN | ... */
-bool sock_is_ended(const struct stack *s, const struct file *f); /* the peer's FIN is in */
-uint32_t sock_unread(const struct stack *s, const struct file *f);
-uint32_t sock_unacked(const struct stack *s, const struct file *f); /* octets in the send buffer */
+int sock_count(const struct stack *s, const struct file *f, enum la_ioctl what); /* 0 if there is no connection */
 
 int sock_set(struct stack *s, int fd, int level, int name, const void *value, socklen_t len);
 int sock_get(struct stack *s, int fd, int level, int name, void *value, socklen_t *len);

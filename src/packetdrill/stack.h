@@ -32,7 +32,6 @@ struct file {
 	/* FILE_SOCKET */
 	la_sock sock;
 	int family;
-	bool inq; /* TCP_INQ */
 	la_time recv_for, send_for; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
 	/* FILE_EPOLL */
 	struct epoll_item *items;
