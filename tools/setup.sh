@@ -5,7 +5,7 @@
 set -u
 
 BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libcmocka-dev'
-CHECK='procps clang clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light'
+CHECK='procps clang clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light tshark python3-scapy'
 
 missing() {
 	for p in "$@"; do

@@ -36,8 +36,11 @@ static bool word(struct flags *f, const char *w)
 	const size_t name_len = value ? (size_t)(value - w) : strlen(w);
 	uint64_t mtu;
 
-	if (!value)
-		return strcmp(w, "report") == 0 ? f->report = true : false;
+	if (!value) {
+		f->report |= strcmp(w, "report") == 0;
+		f->still |= strcmp(w, "still") == 0;
+		return strcmp(w, "report") == 0 || strcmp(w, "still") == 0;
+	}
 	value++;
 	if (strncmp(w, "seed=", 5) == 0)
 		return number(&f->seed, value, UINT64_MAX);

@@ -9,6 +9,7 @@ struct flags {
 	uint64_t seed; /* seed=N */
 	uint32_t mtu; /* mtu=N [1500] */
 	bool report; /* report: at the end, say which packets nobody expected */
+	bool still; /* still: netdev_receive gives what there is and does not move the clock */
 	char local[64]; /* local=ADDR: an address of ours besides packetdrill's defaults */
 	char pcap[256]; /* pcap=FILE: what goes in and out */
 	struct {

@@ -291,7 +291,7 @@ static int hook_netdev_send(void *u, const void *packet, size_t len)
 static int hook_netdev_receive(void *u, void *packet, size_t *len, long long *time_us)
 {
 	struct stack *s = enter(u);
-	const la_time last = s->now + PATIENCE;
+	const la_time last = s->now + (s->flags.still ? 0 : PATIENCE);
 
 	for (unsigned i = 0; !s->first && i < RECEIVE_STEPS && s->now < last; i++)
 		if (!stack_step(s, last - s->now))

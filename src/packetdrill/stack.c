@@ -294,7 +294,7 @@ struct stack *stack_new(const char *flags)
 	if (!s)
 		die("no memory");
 	if (!flags_parse(&s->flags, flags))
-		die("flags: words of local=ADDR mtu=N seed=N pcap=FILE report and NAME=VALUE of a tunable");
+		die("flags: words of local=ADDR mtu=N seed=N pcap=FILE report still and NAME=VALUE of a tunable");
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->moved, NULL);
 	s->driver = pthread_self();
