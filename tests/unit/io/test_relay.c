@@ -32,7 +32,7 @@ TEST(relay__carries_both_ways_and_loses_as_told)
 	struct impair_stats s[2];
 	struct why w = {0};
 	struct relay_cfg c = {
-		.toward = {{.loss = 1}, {.delay = NSEC_PER_MS}}, .seed = 1, .until = in_ms(30), .stop_fd = -1};
+		.toward = {{.loss = 1}, {.delay = NSEC_PER_MS}}, .seed = 1, .until = in_ms(300), .stop_fd = -1};
 	int far[2];
 	char buf[8] = "";
 
