@@ -17,7 +17,7 @@ static uint8_t kernel_state(enum state s)
 	return numbers[s];
 }
 
-enum { OPT_TIMESTAMPS = 1, OPT_SACK = 2, OPT_WSCALE = 4 };
+enum { OPT_TIMESTAMPS = 1, OPT_SACK = 2, OPT_WSCALE = 4, OPT_ECN = 8, OPT_ECN_SEEN = 16 };
 enum { CA_OPEN = 0, CA_DISORDER = 1, CA_RECOVERY = 3, CA_LOSS = 4 };
 
 /* What Linux says before anything is known of a path. */
@@ -84,7 +84,8 @@ static void info_connection(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_pmtu = c->state == CLOSED ? 0 : c->eng->cfg.mtu;
 	i->tcpi_advmss = c->state == CLOSED ? 0 : c->adv_mss;
 	i->tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) |
-				    (c->wscale_ok ? OPT_WSCALE : 0));
+				    (c->wscale_ok ? OPT_WSCALE : 0) | (c->ecn.ok ? OPT_ECN : 0) |
+				    (c->ecn.seen ? OPT_ECN_SEEN : 0));
 	i->tcpi_snd_wscale = c->wscale_ok ? c->snd_wscale & 15U : 0;
 	i->tcpi_rcv_wscale = c->wscale_ok ? c->rcv_wscale & 15U : 0;
 	info_sending(c, i);
