@@ -23,7 +23,7 @@ Made by `tools/gen_docs.py` from `src/knob/knobs.def`; do not edit. `lastack kno
 - **scope**: `netns` each network namespace has its own value, `global` the machine has one, `const` compiled into the kernel.
 - **since**, **until**: the first Linux release that has it, the first that has it no more.
 - A value outside **safe** is reported as dangerous, for the reason given in the last column.
-- A sysctl with two numbers (`ip_local_port_range`) has one row for each.
+- A sysctl with several numbers (`ip_local_port_range`, `tcp_rmem`) has one row for each.
 
 | knob | unit | default | range | scope | since | until | what it does | safe | why outside is dangerous |
 |---|---|---|---|---|---|---|---|---|---|

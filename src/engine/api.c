@@ -44,9 +44,13 @@ void sock_forget(struct conn *c)
 
 	must(c->state == CLOSED && c->is_open);
 	link_remove(&c->event_link);
+	rcv_release(c);
 	conn_clear(c, old.is_v6);
 	c->is_open = true;
 	c->opt = old.opt;
+	c->pingpong = old.pingpong;
+	if (c->opt.rcvbuf)
+		c->rcv_full = old.rcv_full;
 	c->user = old.user;
 	c->so_error = old.so_error;
 	sock_adv_mss(c);

@@ -138,7 +138,7 @@ struct conn *conn_of_sock(const struct engine *e, la_sock s)
 	return conn_sock(c) == s ? c : NULL;
 }
 
-uint32_t conn_rcv_buf(const struct conn *c) { return c->eng->cfg.receive_buffer; }
+uint32_t conn_rcv_buf(const struct conn *c) { return 2 * c->rcv_full; }
 
 uint32_t conn_snd_buf(const struct conn *c)
 {
@@ -147,23 +147,9 @@ uint32_t conn_snd_buf(const struct conn *c)
 	return c->opt.sndbuf && c->opt.sndbuf < most ? c->opt.sndbuf : most;
 }
 
-uint16_t conn_syn_wnd(const struct conn *c)
-{
-	return (uint16_t)(conn_rcv_buf(c) > UINT16_MAX ? UINT16_MAX : conn_rcv_buf(c));
-}
-
 uint8_t conn_bind_flags(const struct conn *c)
 {
 	return (uint8_t)((c->opt.reuseaddr ? BIND_REUSEADDR : 0) | (c->opt.reuseport ? BIND_REUSEPORT : 0));
-}
-
-/* The smallest shift that lets the whole buffer be announced in 16 bits (RFC 7323 2.3: at most 14). */
-uint8_t conn_wscale(const struct engine *e)
-{
-	uint32_t buf = e->cfg.receive_buffer;
-	unsigned shift = buf > UINT16_MAX ? 16U - (unsigned)__builtin_clz(buf) : 0;
-
-	return (uint8_t)(shift > 14 ? 14 : shift);
 }
 
 /* Everything but what is fixed to the block and the record that may be saved. */
@@ -183,7 +169,7 @@ void conn_clear(struct conn *c, bool v6)
 	c->bind = BIND_NONE;
 	c->is_v6 = v6;
 	c->adv_mss = (uint16_t)(cfg->mtu - TCP_HEADER_LEN - (v6 ? IPV6_HEADER_LEN : IPV4_HEADER_LEN));
-	c->rcv_wscale = conn_wscale(c->eng);
+	rcv_init(c);
 }
 
 struct conn *conn_new(struct engine *e, bool v6)
@@ -212,6 +198,8 @@ struct conn *conn_new_child(struct conn *l)
 	c->listener = l;
 	c->opt = l->opt;
 	c->adv_mss = l->adv_mss; /* TCP_MAXSEG */
+	c->rcv_full = l->rcv_full; /* SO_RCVBUF */
+	c->pingpong = l->pingpong; /* TCP_QUICKACK */
 	c->port_bound = true;
 	c->bind = l->bind;
 	c->bind_any = l->bind_any;
@@ -233,6 +221,7 @@ void conn_free_if_unheld(struct conn *c)
 	link_remove(&c->out_link);
 	link_remove(&c->event_link);
 	conn_drop_port(c);
+	rcv_release(c);
 	e->n_sockets--;
 	link_insert(&e->free, &c->queue_link);
 }
@@ -334,6 +323,7 @@ const struct cc_ops *conn_cc(const struct conn *c) { return c->opt.cc ? c->opt.c
 void conn_established(struct conn *c)
 {
 	c->connected_once = true;
+	rcv_established(c);
 	cc_start(&c->cc, conn_cc(c), c->snd_mss);
 	c->ecn.next = seq_add(c->iss, 1);
 	if (c->total_retrans > 1) /* RFC 5681 3.1; Linux: one SYN alone says little when the timeout is only 1 s */

@@ -28,6 +28,13 @@ enum tcp_timer {
 	N_TIMERS
 };
 
+enum ack_pending {
+	ACK_SCHEDULED = 1, /* something came: there will be an ACK */
+	ACK_PUSHED = 2, /* a segment that was not full, or with PSH: the last of a write? */
+	ACK_PUSHED_TWICE = 4,
+	ACK_NOW = 8
+};
+
 struct run { /* octets from .. to - 1 */
 	seq_t from, to;
 };
@@ -73,11 +80,24 @@ struct conn {
 	seq_t recover; /* RFC 6582: in recovery until this is acknowledged */
 	/* Receive sequence variables. */
 	seq_t rcv_nxt, irs;
-	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14) */
+	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window */
 	seq_t rcv_read; /* next octet the application reads */
 	seq_t last_ack_sent; /* RFC 7323 4.3 */
 	seq_t seg_seq; /* SEG.SEQ of the segment in hand as it came, before what is old was cut off: compared with the former */
 	seq_t rcv_fin; /* where the peer's FIN is, if has_rcv_fin */
+	/* How much the peer may send (rcv_wnd.c, rcv_tune.c), octets of text. */
+	uint32_t rcv_full; /* what may be buffered: at most the ring */
+	uint32_t rcv_clamp; /* what may be announced; and at present: */
+	uint32_t rcv_ssthresh;
+	uint32_t rcv_held; /* in the ring, in order and not: this connection's part of engine.rcv_held */
+	uint16_t syn_wnd; /* what our SYN announced */
+	uint32_t drs_space; /* octets the application took in one round trip */
+	seq_t drs_seq; /* measured since it had read so far, */
+	nsec_t drs_at; /* at this time */
+	uint32_t rcv_rtt_us8; /* the receiver's estimate, times eight; 0: none */
+	uint32_t rcv_rtt_tsecr; /* the echo that was used for it last */
+	seq_t rcv_rtt_seq; /* without echoes: the window that began then ends here */
+	nsec_t rcv_rtt_at;
 	uint32_t ts_recent, ts_offset;
 	nsec_t ts_recent_at;
 
@@ -96,9 +116,14 @@ struct conn {
 
 	/* What the next segment is for; out.c clears them. */
 	bool ack_due, syn_due, probe_due, keepalive_due, fast_rtx;
-	uint8_t ack_pending; /* 1: text or FIN came that no ACK was sent for */
-	bool quickack, more; /* more: MSG_MORE on the last send */
+	bool more; /* MSG_MORE on the last send */
 	bool push; /* TCP_NODELAY was set on what is unsent: it goes, corked or not */
+	/* When to acknowledge (rcv_ack.c, Linux's icsk_ack). */
+	uint8_t ack_pending; /* of enum ack_pending; 0: nothing came that no ACK was sent for */
+	uint8_t quick; /* so many ACKs at once before they begin to wait */
+	uint8_t pingpong; /* answers sent with the ACK on them, in a row */
+	uint16_t ato_ms; /* how long an ACK may wait; 0: no text came yet */
+	uint16_t last_seg_size;
 	bool in_recovery, in_loss; /* fast recovery; after a timeout */
 	bool recover_on; /* snd_una has not passed recover: either of the two, or just after it */
 	bool probing; /* TIMER_RTX probes a closed window, since unacked_since */

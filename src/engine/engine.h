@@ -59,6 +59,9 @@ struct engine {
 	nsec_t tw_look_at; /* tw_tick() has nothing to do before */
 	nsec_t cookies_at; /* when the last cookie was sent: an ACK later than two periods after it cannot be one */
 
+	uint64_t rcv_held; /* octets in receive buffers */
+	bool rcv_pressed; /* there were more than the second number of tcp_mem, and not yet less than the first again */
+
 	uint32_t n_sockets, n_listeners, n_live, n_embryonic, n_orphans;
 	uint32_t n_unchosen
 		[2]; /* records, IPv4 and IPv6, with a port that connect() did not choose: ports.h does not know them */
@@ -112,9 +115,7 @@ const struct cc_ops *conn_cc(const struct conn *c); /* TCP_CONGESTION, or what t
 uint8_t conn_bind_flags(const struct conn *c); /* BIND_REUSEADDR, BIND_REUSEPORT */
 la_sock conn_sock(const struct conn *c); /* the handle, 0 if nobody holds it */
 struct conn *conn_of_sock(const struct engine *e, la_sock s); /* NULL: no such socket */
-uint32_t conn_rcv_buf(const struct conn *c);
-uint8_t conn_wscale(const struct engine *e); /* the window scale that we offer */
-uint16_t conn_syn_wnd(const struct conn *c); /* what a SYN announces: never scaled (RFC 7323 2.2) */
+uint32_t conn_rcv_buf(const struct conn *c); /* SO_RCVBUF, in Linux's measure: twice the text */
 uint32_t conn_snd_buf(const struct conn *c); /* octets that may be in it: the block's, or SO_SNDBUF */
 
 /* ---- seg_in.c: a packet comes; demultiplexing; ICMP; segments for nobody (3.10.7.1) ---- */
@@ -175,7 +176,6 @@ bool challenge_allowed(struct engine *e, uint64_t hash); /* that, and tcp_challe
 void out_schedule(struct conn *c); /* something may be due: la_output() will ask */
 size_t out_next(struct engine *e, uint8_t *buf, size_t cap); /* la_output() */
 void out_ack_now(struct conn *c); /* ack_due and schedule */
-uint32_t out_rcv_wnd(const struct conn *c); /* the window we may announce now, octets (3.8.6.2.2) */
 bool out_reset(
 	struct conn *c); /* queues a RST for a connection about to end (3.10.5: SND.NXT); counts if it could not */
 void out_challenge_ack(struct conn *c); /* RFC 5961; under its limits */
@@ -206,6 +206,34 @@ void rcv_text(struct conn *c, const struct seg *s,
 	      bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */
 size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek); /* buf NULL: thrown away */
 uint32_t rcv_unread(const struct conn *c);
+
+void rcv_release(struct conn *c); /* nobody will read what is left: it is held no more */
+
+/* ---- rcv_ack.c: when to acknowledge ---- */
+void rcv_ack_check(struct conn *c); /* all of a segment was taken: an ACK now, or in a while */
+void rcv_ack_fin(struct conn *c); /* the peer's FIN is taken; before the state changes */
+void rcv_ack_again(
+	struct conn *c); /* something came that is not new, or that cannot be taken: the peer is to hear it soon */
+void rcv_ack_sent(struct conn *c, bool with_text); /* a segment with our ACK goes out */
+void rcv_ack_read(
+	struct conn *c); /* the application has read: an ACK that waited for this, or a window worth telling */
+void rcv_ack_timeout(struct conn *c); /* TIMER_DELACK */
+void rcv_quick(struct conn *c,
+	       uint32_t most); /* at most so many ACKs from now on do not wait (Linux's quick ACK mode) */
+void rcv_quickack_set(struct conn *c, int v); /* TCP_QUICKACK */
+bool rcv_quickack(const struct conn *c);
+
+/* ---- rcv_wnd.c: the receive window ---- */
+void rcv_init(struct conn *c); /* of a block that is given out: wscale and buffer by the knobs */
+void rcv_established(struct conn *c);
+void rcv_clamp_set(struct conn *c, uint32_t octets); /* TCP_WINDOW_CLAMP of a connection */
+void rcv_buf_set(struct conn *c, uint32_t buffer); /* SO_RCVBUF in Linux's measure: twice the text it is to hold */
+uint8_t conn_wscale(const struct engine *e); /* the window scale that we offer */
+uint16_t
+conn_syn_wnd(const struct conn *c,
+	     bool ts); /* what a SYN announces, never scaled (RFC 7323 2.2). ts: segments will carry timestamps */
+uint32_t rcv_window(const struct conn *c); /* what a segment sent now would announce, octets (3.8.6.2.2) */
+uint16_t rcv_wnd_field(struct conn *c); /* that, as the field of a segment that is sent; remembers it */
 
 /* ---- rcv_sack.c: out of order ---- */
 uint32_t rcv_runs_max(const struct la_config *cfg); /* room in conn.gaps */

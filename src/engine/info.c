@@ -69,9 +69,9 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 
 static void info_receiving(const struct conn *c, struct la_tcp_info *i)
 {
-	i->tcpi_ato = (uint32_t)c->eng->k.delayed_ack_ms * 1000;
+	i->tcpi_ato = c->ato_ms * 1000U;
 	i->tcpi_rcv_mss = c->rcv_mss;
-	i->tcpi_rcv_space = conn_rcv_buf(c);
+	i->tcpi_rcv_space = c->drs_space;
 	i->tcpi_bytes_received = c->bytes_received;
 	i->tcpi_segs_in = c->segs_in;
 	i->tcpi_rcv_wnd = distance(c->rcv_nxt, c->rcv_adv);

@@ -101,6 +101,8 @@ static void set_rcvlowat(struct conn *c, int v)
 	uint32_t most = (c->opt.rcvbuf ? c->opt.rcvbuf : conn_rcv_buf(c)) / 2;
 
 	c->opt.rcvlowat = v < 0 || (uint32_t)v > most ? most : (uint32_t)v;
+	if (!c->opt.rcvbuf && c->opt.rcvlowat > conn_rcv_buf(c) / 2)
+		rcv_buf_set(c, 2 * c->opt.rcvlowat);
 	if (opt_is_connected(c))
 		event_raise(c);
 }
@@ -110,6 +112,8 @@ static int set_window_clamp(struct conn *c, int v)
 	if (v == 0 && c->state != CLOSED)
 		return -EINVAL;
 	c->opt.window_clamp = v == 0 ? 0 : v < RCVBUF_MIN / 2 ? RCVBUF_MIN / 2 : (uint32_t)v;
+	if (v && opt_is_connected(c))
+		rcv_clamp_set(c, c->opt.window_clamp);
 	return 0;
 }
 
@@ -119,13 +123,6 @@ static int writable_again(struct conn *c)
 	if (opt_is_connected(c))
 		event_raise(c);
 	return 0;
-}
-
-static void set_quickack(struct conn *c, bool on)
-{
-	c->quickack = on;
-	if (on && c->ack_pending && opt_is_connected(c))
-		out_ack_now(c);
 }
 
 static int set_maxseg(struct conn *c, int v)
@@ -183,10 +180,12 @@ static int set_buffers(struct conn *c, enum la_opt opt, int v)
 		o->notsent_lowat = (uint32_t)v;
 		return writable_again(c);
 	}
-	if (opt == LA_SO_RCVBUF)
+	if (opt == LA_SO_RCVBUF) {
 		o->rcvbuf = doubled(v, RCVBUF_MIN);
-	else
+		rcv_buf_set(c, o->rcvbuf);
+	} else {
 		set_rcvlowat(c, v);
+	}
 	return 0;
 }
 
@@ -222,7 +221,7 @@ static void set_flag(struct conn *c, enum la_opt opt, int v)
 	} else if (opt == LA_TCP_CORK) {
 		set_cork(c, v);
 	} else if (opt == LA_TCP_QUICKACK) {
-		set_quickack(c, v & 1);
+		rcv_quickack_set(c, v);
 	} else {
 		must(opt == LA_IP_BIND_ADDRESS_NO_PORT);
 		o->no_port = v;

@@ -99,7 +99,7 @@ static int64_t get_int(struct conn *c, enum la_opt opt)
 	case LA_TCP_USER_TIMEOUT:
 		return o->user_timeout_ms;
 	case LA_TCP_QUICKACK:
-		return c->quickack;
+		return rcv_quickack(c);
 	case LA_TCP_NOTSENT_LOWAT:
 		return o->notsent_lowat;
 	case LA_TCP_WINDOW_CLAMP:

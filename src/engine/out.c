@@ -46,28 +46,6 @@ void out_challenge_ack(struct conn *c)
 	out_ack_now(c);
 }
 
-/* ---- the receive window ---- */
-
-/* 3.8.6.2.2: the right edge stays where it is until it can move by a segment or half the buffer; it never moves left. */
-uint32_t out_rcv_wnd(const struct conn *c)
-{
-	uint32_t size = c->eng->cfg.receive_buffer, unit = (1U << c->rcv_wscale) - 1,
-		 most = (uint32_t)UINT16_MAX << c->rcv_wscale;
-	uint32_t gain = c->snd_mss < size / 2 ? c->snd_mss : size / 2;
-	int32_t room = seq_diff(seq_add(c->rcv_read, size), c->rcv_nxt), known = seq_diff(c->rcv_adv, c->rcv_nxt);
-	uint32_t wnd, old = known > 0 ? (uint32_t)known : 0;
-
-	if (room <= 0) /* the FIN came on top of a full buffer */
-		return 0;
-	wnd = (uint32_t)room & ~unit;
-	if ((uint32_t)room - old < gain || wnd < old) {
-		wnd = (old + unit) & ~unit; /* what the field cannot say is rounded up if there is room */
-		if (wnd > (uint32_t)room)
-			wnd = old & ~unit;
-	}
-	return wnd < most ? wnd : most;
-}
-
 /* ---- SYN ---- */
 
 /* A SYN before its ACK: nothing but SYN, ACK and RST may be sent. */

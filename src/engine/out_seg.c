@@ -3,19 +3,6 @@
 
 static unsigned how(const struct engine *e) { return e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0; }
 
-static uint16_t window_field(struct conn *c)
-{
-	uint16_t field = (uint16_t)(out_rcv_wnd(c) >> c->rcv_wscale);
-	bool was_open = seq_diff(c->rcv_adv, c->last_ack_sent) >> c->rcv_wscale > 0;
-
-	c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, (uint32_t)field << c->rcv_wscale));
-	if (was_open != (field > 0)) {
-		c->eng->n.to_zero_window += was_open;
-		c->eng->n.from_zero_window += !was_open;
-	}
-	return field;
-}
-
 static void address(const struct conn *c, struct seg *s)
 {
 	s->src = *addrs_get(c->eng->addrs, c->t.laddr);
@@ -50,7 +37,7 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 	s.seq = o.seq;
 	s.ack = c->rcv_nxt;
 	s.flags = o.flags | F_ACK;
-	s.wnd = window_field(c);
+	s.wnd = rcv_wnd_field(c);
 	s.len = o.len;
 	ecn_mark(c, &s);
 	s.opts.has_ts = c->ts_ok;
@@ -62,10 +49,7 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 		c->bytes_sent += o.len;
 		c->last_sent_at = c->eng->now;
 	}
-	c->last_ack_sent = c->rcv_nxt;
-	c->ack_due = false;
-	c->ack_pending = 0;
-	timer_stop(c, TIMER_DELACK);
+	rcv_ack_sent(c, o.len > 0);
 	c->segs_out++;
 	return packet_write(buf, cap, &s, how(c->eng));
 }
@@ -79,7 +63,7 @@ size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
 	s.seq = c->iss;
 	s.ack = answers ? c->rcv_nxt : seq(0);
 	s.flags = (answers ? F_SYN | F_ACK : F_SYN) | ecn_syn_flags(c, answers);
-	s.wnd = conn_syn_wnd(c);
+	s.wnd = c->syn_wnd;
 	s.len = 0;
 	s.opts.has_mss = true;
 	s.opts.mss = c->adv_mss;

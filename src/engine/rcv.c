@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcv.c - what was received: text in order and out of order (RFC 9293 3.10.7.4 seventh, SHLD-31), and when to acknowledge it (3.8.6.3). */
+/* rcv.c - what was received: text in order and out of order (RFC 9293 3.10.7.4 seventh, SHLD-31). */
 #include "engine/rcv.h"
 
 /* ---- the ring ---- */
@@ -29,6 +29,8 @@ static seq_t right_edge(const struct conn *c)
 
 static bool fin_taken(const struct conn *c) { return c->has_rcv_fin && seq_lt(c->rcv_fin, c->rcv_nxt); }
 
+static bool fin_reached(const struct conn *c) { return c->has_rcv_fin && seq_eq(c->rcv_fin, c->rcv_nxt); }
+
 /* A FIN that cannot be, since octets beyond it are here, is none. The first one that can be counts. */
 static void note_fin(struct conn *c, seq_t at)
 {
@@ -40,37 +42,65 @@ static void note_fin(struct conn *c, seq_t at)
 	c->rcv_fin = at;
 }
 
-/* ---- acknowledgement ---- */
+/* ---- what all rings hold (tcp_mem) ---- */
 
-/* RFC 5681 4.2: for every second full-sized segment, by octets as Linux; else within engine.delayed_ack_ms. */
-static void ack_in_order(struct conn *c)
+void rcv_hold(struct conn *c, uint32_t octets)
 {
-	c->ack_pending = 1;
-	if (c->quickack || (uint32_t)seq_diff(c->rcv_nxt, c->last_ack_sent) > c->rcv_mss)
-		out_ack_now(c);
-	else if (c->timer_at[TIMER_DELACK] == NSEC_NEVER)
-		timer_set(c, TIMER_DELACK, c->eng->now + (nsec_t)c->eng->k.delayed_ack_ms * NSEC_PER_MS);
+	c->rcv_held += octets;
+	c->eng->rcv_held += octets;
 }
 
-static void take_in_order(struct conn *c, seq_t to, const uint8_t *text)
+void rcv_let_go(struct conn *c, uint32_t octets)
 {
-	uint32_t len = (uint32_t)seq_diff(to, c->rcv_nxt);
-	bool fills_gap = c->n_gaps > 0;
+	must(octets <= c->rcv_held);
+	c->rcv_held -= octets;
+	c->eng->rcv_held -= octets;
+}
 
-	if (len > c->rcv_mss && len <= c->adv_mss)
-		c->rcv_mss = (uint16_t)len;
-	if (fills_gap) {
-		seq_t from = c->rcv_nxt;
+void rcv_release(struct conn *c) { rcv_let_go(c, c->rcv_held); }
 
-		rcv_take_and_absorb(c, (struct run){from, to}, text);
-		c->bytes_received += (uint32_t)seq_diff(c->rcv_nxt, from);
-		out_ack_now(c); /* RFC 5681 4.2: "fills in all or part of a gap" */
-	} else {
-		rcv_store(c, c->rcv_nxt, text, len);
-		c->bytes_received += len;
-		c->rcv_nxt = to;
-		ack_in_order(c);
+/*
+ * No room for len more octets by the third number of tcp_mem. As Linux: what is out of order goes first, and whoever has
+ * nothing to read may take a segment in any case, or it would never go on.
+ */
+static bool has_memory(struct conn *c, uint32_t len, bool in_order)
+{
+	struct engine *e = c->eng;
+
+	if (!rcv_mem_full(e, len))
+		return true;
+	if (!in_order) {
+		e->n.ofo_drop++;
+		return false;
 	}
+	e->n.prune_called++;
+	rcv_prune(c, len);
+	if (!rcv_mem_full(e, len) || rcv_unread(c) == 0)
+		return true;
+	e->n.rcv_pruned++;
+	e->n.rcv_q_drop++;
+	return false;
+}
+
+/* ---- text ---- */
+
+static void take_in_order(struct conn *c, const struct seg *s, seq_t to, const uint8_t *text)
+{
+	seq_t from = c->rcv_nxt;
+
+	if (c->n_gaps) {
+		rcv_take_and_absorb(c, (struct run){from, to}, text);
+		if (!c->n_gaps) /* RFC 5681 4.2: "fills in all or part of a gap" */
+			c->ack_pending |= ACK_NOW;
+	} else {
+		uint32_t len = (uint32_t)seq_diff(to, from);
+
+		rcv_store(c, from, text, len);
+		rcv_hold(c, len);
+		c->rcv_nxt = to;
+	}
+	c->bytes_received += (uint32_t)seq_diff(c->rcv_nxt, from);
+	rcv_ack_text(c, s, (uint32_t)seq_diff(to, from));
 	if (!(c->ev_seen & LA_IN))
 		event_raise(c);
 }
@@ -81,8 +111,8 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 	struct run r = {s->seq, seq_add(s->seq, s->len)};
 	seq_t edge = right_edge(c), begin = r.from;
 	bool fin = s->flags & F_FIN;
+	const uint8_t *text = NULL;
 
-	c->last_rcv_at = c->eng->now;
 	ecn_received(c, s);
 	if (seq_lt(edge, r.to)) {
 		c->eng->n.rcv_q_drop++;
@@ -95,32 +125,26 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 		r.to = c->rcv_fin;
 	r.from = seq_max(r.from, c->rcv_nxt);
 
-	if (!seq_lt(r.from, r.to)) {
-		out_ack_now(c); /* nothing new, or a FIN, which is acknowledged in any case */
+	if (s->len)
+		text = s->text + seq_diff(r.from, begin);
+	if (!seq_lt(r.from, r.to)) { /* nothing new, or a FIN alone */
+		if (!fin_reached(c))
+			rcv_ack_again(c);
+	} else if (!has_memory(c, (uint32_t)seq_diff(r.to, r.from), seq_eq(r.from, c->rcv_nxt))) {
+		c->ack_pending |= ACK_SCHEDULED | ACK_NOW;
 	} else if (seq_eq(r.from, c->rcv_nxt)) {
-		take_in_order(c, r.to, s->text + seq_diff(r.from, begin));
+		take_in_order(c, s, r.to, text);
 	} else {
-		rcv_put_aside(c, r, s->text + seq_diff(r.from, begin));
-		out_ack_now(c); /* RFC 5681 4.2: a duplicate ACK tells the sender of the gap */
+		rcv_put_aside(c, r, text);
+		c->ack_pending |=
+			ACK_SCHEDULED | ACK_NOW; /* RFC 5681 4.2: a duplicate ACK tells the sender of the gap */
 	}
-	*ret_fin = c->has_rcv_fin && seq_eq(c->rcv_fin, c->rcv_nxt);
+	*ret_fin = fin_reached(c);
 }
 
 /* ---- the application ---- */
 
 uint32_t rcv_unread(const struct conn *c) { return (uint32_t)seq_diff(c->rcv_nxt, c->rcv_read) - fin_taken(c); }
-
-/* As Linux: an ACK of its own only when the window grows to twice what the peer knows of. */
-static bool is_update_worth(const struct conn *c)
-{
-	int32_t known = seq_diff(c->rcv_adv, c->rcv_nxt);
-	uint32_t wnd;
-
-	if (c->state < ESTABLISHED || c->state > FIN_WAIT_2 || fin_taken(c))
-		return false;
-	wnd = out_rcv_wnd(c);
-	return known <= 0 ? wnd > 0 : wnd / 2 >= (uint32_t)known;
-}
 
 size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek)
 {
@@ -139,7 +163,8 @@ size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek)
 	if (peek)
 		return n;
 	c->rcv_read = seq_add(c->rcv_read, n);
-	if (is_update_worth(c))
-		out_ack_now(c);
+	rcv_let_go(c, n);
+	rcv_tune_read(c);
+	rcv_ack_read(c);
 	return n;
 }

@@ -77,6 +77,14 @@ static bool note_overlap(struct conn *c, struct run r, unsigned first, unsigned 
 	return seq_eq(dup.from, r.from) && seq_eq(dup.to, r.to);
 }
 
+static void store_part(struct conn *c, struct run r, const uint8_t *text, struct run part)
+{
+	uint32_t len = (uint32_t)seq_diff(part.to, part.from);
+
+	rcv_store(c, part.from, text + seq_diff(part.from, r.from), len);
+	rcv_hold(c, len);
+}
+
 /* What of r is in no run goes into the ring. */
 static void store_missing(struct conn *c, struct run r, const uint8_t *text, unsigned first, unsigned end)
 {
@@ -86,11 +94,11 @@ static void store_missing(struct conn *c, struct run r, const uint8_t *text, uns
 		struct run old = c->gaps[first];
 
 		if (seq_lt(at, old.from))
-			rcv_store(c, at, text + seq_diff(at, r.from), (uint32_t)seq_diff(old.from, at));
+			store_part(c, r, text, (struct run){at, old.from});
 		at = seq_max(at, old.to);
 	}
 	if (seq_lt(at, r.to))
-		rcv_store(c, at, text + seq_diff(at, r.from), (uint32_t)seq_diff(r.to, at));
+		store_part(c, r, text, (struct run){at, r.to});
 }
 
 /* The run with octet x grew: it is told first (RFC 2018 4), the others in the order they had. */
@@ -112,14 +120,14 @@ static void note_recent(struct conn *c, seq_t x)
 	c->n_recent = (uint8_t)n;
 }
 
-bool rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
+void rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
 {
 	struct engine *e = c->eng;
 	unsigned first = run_at(c, r.from), end = run_end(c, first, r.to);
 
 	if (first == end && c->n_gaps == rcv_runs_max(&e->cfg)) {
 		e->n.ofo_drop++;
-		return false;
+		return;
 	}
 	e->n.ofo_queue++;
 	if (note_overlap(c, r, first, end)) {
@@ -129,7 +137,6 @@ bool rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
 		join(c, first, end, r);
 	}
 	note_recent(c, r.from);
-	return true;
 }
 
 void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
@@ -143,6 +150,26 @@ void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
 	memmove(&c->gaps[0], &c->gaps[end], c->n_gaps * sizeof(c->gaps[0]));
 	if (!c->n_gaps)
 		c->n_recent = 0;
+}
+
+/*
+ * The last ones first: they will be sent again last. It takes back what was told (RFC 2018 8 allows it, Linux does it),
+ * but only when the engine's memory is used up.
+ */
+void rcv_prune(struct conn *c, uint32_t len)
+{
+	unsigned n = c->n_gaps, kept = 0;
+
+	while (c->n_gaps && rcv_mem_full(c->eng, len)) {
+		struct run last = c->gaps[--c->n_gaps];
+
+		rcv_let_go(c, (uint32_t)seq_diff(last.to, last.from));
+	}
+	c->eng->n.ofo_pruned += c->n_gaps < n;
+	for (unsigned i = 0; i < c->n_recent; i++)
+		if (c->n_gaps && seq_lt(c->recent[i], c->gaps[c->n_gaps - 1].to))
+			c->recent[kept++] = c->recent[i];
+	c->n_recent = (uint8_t)kept;
 }
 
 /* ---- what the peer is told ---- */

@@ -44,7 +44,7 @@ void reply_rst(struct engine *e, const struct seg *s, const struct tuple *t)
 void reply_ack(const struct conn *c)
 {
 	struct engine *e = c->eng;
-	uint32_t wnd = out_rcv_wnd(c) >> c->rcv_wscale;
+	uint32_t wnd = rcv_window(c) >> c->rcv_wscale;
 	struct seg ack = {.flags = F_ACK, .seq = c->snd_nxt, .ack = c->rcv_nxt};
 
 	ack.wnd = (uint16_t)(wnd > UINT16_MAX ? UINT16_MAX : wnd);

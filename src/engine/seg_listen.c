@@ -95,7 +95,7 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 static void send_cookie(struct conn *l, const struct seg *syn, const struct tuple *t, uint64_t hash)
 {
 	struct engine *e = l->eng;
-	struct seg out = {.flags = F_SYN | F_ACK, .ack = seq_add(syn->seq, 1), .wnd = conn_syn_wnd(l)};
+	struct seg out = {.flags = F_SYN | F_ACK, .ack = seq_add(syn->seq, 1), .wnd = conn_syn_wnd(l, syn->opts.has_ts && e->k.timestamps)};
 	uint16_t peer_mss;
 
 	out.seq = cookie_make(e, t, syn, &peer_mss);

@@ -69,8 +69,10 @@ static void tailor(struct conn *c, struct seg *s)
 		return;
 	if (seq_lt(s->seq, c->rcv_nxt)) {
 		old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
-		if (s->len)
+		if (s->len) {
 			rcv_dsack(c, (struct run){s->seq, seq_min(c->rcv_nxt, seq_add(s->seq, s->len))});
+			c->eng->n.delayed_ack_lost += s->len <= old;
+		}
 		s->text = s->len > old ? s->text + old : NULL;
 		s->len = s->len > old ? s->len - old : 0; /* the FIN is not old, or nothing would be acceptable */
 		s->seq = c->rcv_nxt;
@@ -95,6 +97,7 @@ static void note_old(struct conn *c, const struct seg *s)
 	if (!seq_lt(r.from, r.to) || !seq_lt(r.from, c->rcv_nxt))
 		return;
 	c->eng->n.delayed_ack_lost++;
+	rcv_ack_again(c);
 	rcv_dsack(c, (struct run){r.from, seq_min(r.to, c->rcv_nxt)});
 }
 
@@ -296,8 +299,11 @@ static enum step take_text(struct conn *c, struct seg *s)
 {
 	bool fin = false;
 
-	if (s->len || s->flags & F_FIN)
+	if (s->len || s->flags & F_FIN) {
 		rcv_text(c, s, &fin);
+		if (!fin)
+			rcv_ack_check(c);
+	}
 	s->flags &= (uint8_t)~F_FIN; /* from here on F_FIN says: all before it is there, it is at RCV.NXT */
 	if (fin)
 		s->flags |= F_FIN;
@@ -343,7 +349,8 @@ static enum step eighth_check_fin(struct conn *c, struct seg *s)
 	if (!(s->flags & F_FIN))
 		return no_fin(c);
 	c->rcv_nxt = seq_add(c->rcv_nxt, 1);
-	out_ack_now(c);
+	rcv_ack_fin(c);
+	rcv_ack_check(c);
 
 	switch (c->state) {
 	case ESTABLISHED:

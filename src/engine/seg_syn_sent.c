@@ -45,7 +45,9 @@ void conn_learn_syn(struct conn *c, const struct seg *s)
 	c->rcv_nxt = seq_add(s->seq, 1);
 	c->rcv_read = c->rcv_nxt;
 	c->last_ack_sent = c->rcv_nxt;
-	c->rcv_adv = seq_add(c->rcv_nxt, conn_syn_wnd(c)); /* what our SYN says, or has said */
+	if (!c->syn_wnd)
+		c->syn_wnd = conn_syn_wnd(c, c->ts_ok);
+	c->rcv_adv = seq_add(c->rcv_nxt, c->syn_wnd); /* what our SYN says, or has said */
 	c->snd_wnd = s->wnd; /* RFC 7323 2.2: a SYN's window is never scaled */
 	c->max_snd_wnd = s->wnd;
 	c->snd_wl1 = s->seq;

@@ -160,8 +160,7 @@ static bool fire(struct conn *c, enum tcp_timer which)
 	case TIMER_RTX:
 		return snd_timeout(c);
 	case TIMER_DELACK:
-		c->eng->n.delayed_acks++;
-		out_ack_now(c);
+		rcv_ack_timeout(c);
 		return true;
 	case TIMER_KEEP:
 		if (!is_fin_wait_2_orphan(c))

@@ -188,8 +188,15 @@ static int value_of(enum knob_id id, struct span s, int64_t *ret)
 
 /* ---- setting ---- */
 
-/* How many numbers the file has whose first is this knob: the other one stands next to it in knobs.def. */
-static unsigned words_of_file(enum knob_id id) { return id + 1 < N_KNOBS && knob_descs[id + 1].word == 1 ? 2 : 1; }
+/* How many numbers the file has whose first is this knob: the others stand next to it in knobs.def. */
+static unsigned words_of_file(enum knob_id id)
+{
+	unsigned n = 1;
+
+	while (id + n < N_KNOBS && knob_descs[id + n].word == n)
+		n++;
+	return n;
+}
 
 /* n values for id and those after it. */
 static int set_words(struct knobs *k, enum knob_id id, unsigned n, struct span value)

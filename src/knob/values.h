@@ -26,7 +26,7 @@ void knobs_policy(struct knobs *k, enum policy p);
 int64_t knobs_get(const struct knobs *k, enum knob_id id);
 
 /*
- * By kernel name or field name. A file of two numbers ("net.ipv4.ip_local_port_range") takes both, "1024 65535", and
+ * By kernel name or field name. A file of several numbers ("net.ipv4.ip_local_port_range") takes all of them, "1024 65535", and
  * its fields take one each; -EINVAL if the first is above the second. Numbers are read as the kernel reads them: 0x and
  * 0 begin hexadecimal and octal ones. engine.policy, engine.tw_full and tcp_congestion_control take their words
  * ("linux-6.18", "recycle-oldest", "cubic") or numbers; engine.policy does what knobs_policy() does.

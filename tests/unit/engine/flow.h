@@ -13,6 +13,14 @@ static inline void put(struct rig *r, uint32_t n)
 	assert_int_equal(la_send(r->h, r->s, text, n, 0), n);
 }
 
+/* The connection is past the ACKs that never wait, as after a first exchange (Linux's quick ACK mode). */
+static inline void settle(struct rig *r)
+{
+	rig_conn(r)->quick = 0;
+	rig_conn(r)->ato_ms = 40;
+	rig_conn(r)->rcv_mss = PEER_MSS;
+}
+
 /* The peer acknowledges our octets before that many, and says how large its window is. */
 static inline void ack_wnd(struct rig *r, uint32_t before, uint16_t wnd)
 {

@@ -626,6 +626,7 @@ TEST(setsockopt__nodelay__sends_what_nagle_kept)
 
 	pair_init(&p);
 	struct joint j = pair_join(&p, 80);
+	assert_int_equal(set_int(p.b, j.server, LA_TCP_QUICKACK, 0), 0);
 	assert_int_equal(put(p.a, j.client), 1);
 	pair_run(&p);
 	assert_int_equal(put(p.a, j.client), 1);
@@ -643,7 +644,12 @@ TEST(setsockopt__quickack__sends_what_was_delayed)
 
 	pair_init(&p);
 	struct joint j = pair_join(&p, 80);
+	assert_int_equal(get_int(p.b, j.server, LA_TCP_QUICKACK), 1);
+	assert_int_equal(set_int(p.b, j.server, LA_TCP_QUICKACK, 0), 0);
+	assert_int_equal(get_int(p.b, j.server, LA_TCP_QUICKACK), 0);
 	assert_int_equal(put(p.a, j.client), 1);
+	pair_run(&p);
+	assert_int_equal(get(p.b, j.server), 1);
 	pair_run(&p);
 	unsigned before = p.sent[1];
 	assert_int_equal(set_int(p.b, j.server, LA_TCP_QUICKACK, 1), 0);

@@ -8,6 +8,7 @@ TEST(one_segment__after_the_delay)
 {
 	RIG_AT(r, ESTABLISHED);
 
+	settle(&r);
 	text_in(&r, 0, 100);
 	EXPECT_SILENCE(&r);
 	rig_pass(&r, 39 * MS);
@@ -21,13 +22,17 @@ TEST(one_segment__after_the_delay)
 
 TEST(second_full_segment__at_once)
 {
+	uint8_t got[MSS];
 	RIG_AT(r, ESTABLISHED);
 
-	for (uint32_t i = 0; i < 4; i += 2) {
+	settle(&r);
+	for (uint32_t i = 0; i < 4; i++) {
 		text_in(&r, i * MSS, MSS);
 		EXPECT_SILENCE(&r);
-		text_in(&r, (i + 1) * MSS, MSS);
-		EXPECT_ACK(&r, ISS + 1, IRS + 1 + (i + 2) * MSS); /* SHLD-19 */
+		assert_int_equal(la_recv(r.h, r.s, got, sizeof(got), 0), MSS);
+		if (i % 2)
+			EXPECT_ACK(&r, ISS + 1, IRS + 1 + (i + 1) * MSS); /* SHLD-19 */
+		EXPECT_SILENCE(&r);
 	}
 	EXPECT_COUNT(&r, delayed_acks, 0);
 }
@@ -65,6 +70,7 @@ TEST(answer_in_time__carries_the_acknowledgment)
 {
 	RIG_AT(r, ESTABLISHED);
 
+	settle(&r);
 	text_in(&r, 0, 100);
 	rig_pass(&r, 10 * MS);
 	put(&r, 7);
@@ -74,13 +80,19 @@ TEST(answer_in_time__carries_the_acknowledgment)
 	EXPECT_COUNT(&r, delayed_acks, 0);
 }
 
-TEST(fin__at_once)
+/* As Linux: our own FIN is likely to follow and to carry it. */
+TEST(fin__waits_for_an_answer__unless_there_was_nothing_else)
 {
-	RIG_AT(r, ESTABLISHED);
+	for (uint32_t len = 0; len < 6; len += 5) {
+		RIG_AT(r, ESTABLISHED);
 
-	IN(&r, .flags = F_FIN | F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 5);
-	EXPECT_ACK(&r, ISS + 1, IRS + 7);
-	EXPECT_STATE(&r, CLOSE_WAIT);
+		IN(&r, .flags = F_FIN | F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = len);
+		if (len)
+			EXPECT_SILENCE(&r);
+		rig_pass(&r, len ? 42 * MS : 0);
+		EXPECT_ACK(&r, ISS + 1, IRS + 2 + len);
+		EXPECT_STATE(&r, CLOSE_WAIT);
+	}
 }
 
 TEST(fin_out_of_order__acknowledged_when_the_rest_is_here)
@@ -91,40 +103,156 @@ TEST(fin_out_of_order__acknowledged_when_the_rest_is_here)
 	EXPECT_ACK(&r, ISS + 1, IRS + 1);
 	EXPECT_STATE(&r, ESTABLISHED);
 	text_in(&r, 0, 100);
-	EXPECT_ACK(&r, ISS + 1, IRS + 102);
 	EXPECT_STATE(&r, CLOSE_WAIT);
+	rig_pass(&r, 42 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 102);
 }
 
-TEST(quickack__at_once_each)
+TEST(first_segments__at_once_each__then_they_wait)
 {
 	RIG_AT(r, ESTABLISHED);
-	int on = 1;
 
-	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_QUICKACK, &on, sizeof(on)), 0);
+	/* min(16, RCV.WND / 2 RCV.MSS): 7300 octets and 536 */
+	for (uint32_t i = 0; i < 6; i++) {
+		text_in(&r, i, 1);
+		EXPECT_ACK(&r, ISS + 1, IRS + 2 + i);
+	}
+	text_in(&r, 6, 1);
+	EXPECT_SILENCE(&r);
+	EXPECT_COUNT(&r, delayed_acks, 0);
+}
+
+TEST(quickack__off__waits_from_the_first)
+{
+	RIG_AT(r, ESTABLISHED);
+	int off = 0;
+
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_QUICKACK, &off, sizeof(off)), 0);
+	text_in(&r, 0, 1);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 42 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+	text_in(&r, 1, 1); /* the answer did not come in time: it is no ping-pong */
+	EXPECT_ACK(&r, ISS + 1, IRS + 3);
+}
+
+TEST(answers__make_it_wait_for_the_next)
+{
+	RIG_AT(r, ESTABLISHED);
+
 	text_in(&r, 0, 1);
 	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+	put(&r, 1);
+	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 2, 1);
+	assert_false(rcv_quickack(rig_conn(&r)));
+	text_in(&r, 1, 1);
+	EXPECT_SILENCE(&r);
+}
+
+/* The window would have to shrink: the reader's ACK can say a better one (Linux). */
+TEST(second_full_segment__nobody_reads__waits)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	settle(&r);
+	text_in(&r, 0, MSS);
+	text_in(&r, MSS, MSS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 42 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1 + 2 * MSS);
+}
+
+/* ATO: twice as long when it was too short, at most 199 ms. */
+TEST(ack_that_waited_in_vain__waits_longer__to_a_bound)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	settle(&r);
+	text_in(&r, 0, 1);
+	rig_pass(&r, 42 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+	assert_int_equal(rig_conn(&r)->ato_ms, 80);
+	rig_conn(&r)->ato_ms = 1000;
+	rig_conn(&r)->srtt_us = 0; /* else a round trip is the bound, if that is more than 40 ms */
+	text_in(&r, 1, 1);
+	rig_pass(&r, 198 * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 3 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 3);
+	rig_conn(&r)->ato_ms = 1000;
+	rig_conn(&r)->srtt_us = 90000;
+	text_in(&r, 2, 1);
+	rig_pass(&r, 89 * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 3 * MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 4);
+	EXPECT_COUNT(&r, delayed_acks, 3);
+}
+
+/* A tiny segment and the reader has all of it: it may have been a whole request, so the ACK does not wait (Linux). */
+TEST(two_short_segments_read__acknowledged_at_once)
+{
+	uint8_t got[10];
+	RIG_AT(r, ESTABLISHED);
+
+	settle(&r);
+	text_in(&r, 0, 1);
+	EXPECT_SILENCE(&r);
+	assert_int_equal(la_recv(r.h, r.s, got, sizeof(got), 0), 1);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+}
+
+/* ---- RCV.MSS ---- */
+
+TEST(rcv_mss__of_large_segments_the_largest__of_small_ones_two_that_agree)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	assert_int_equal(rig_conn(&r)->rcv_mss, 536);
+	text_in(&r, 0, 700);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 700);
+	text_in(&r, 700, 100);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 700);
+	text_in(&r, 800, 100);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 100);
+	text_in(&r, 900, 1460);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 1460);
+	text_in(&r, 2360, 50); /* less than any MSS may be */
+	text_in(&r, 2410, 50);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 1460);
+}
+
+TEST(rcv_mss__pushed_small_segments__say_nothing)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	text_in(&r, 0, 700);
+	for (uint32_t i = 0; i < 3; i++)
+		IN(&r, .flags = F_ACK | F_PSH, .seq = seq(IRS + 701 + i * 100), .ack = seq(ISS + 1), .len = 100);
+	assert_int_equal(rig_conn(&r)->rcv_mss, 700);
 }
 
 TEST(knob__says_how_long)
 {
-	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.delayed_ack_ms = 300");
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.delayed_ack_ms = 100");
 
+	settle(&r);
+	rig_conn(&r)->ato_ms = 100;
 	text_in(&r, 0, 1);
-	rig_pass(&r, 299 * MS);
+	rig_pass(&r, 99 * MS);
 	EXPECT_SILENCE(&r);
 	rig_pass(&r, 2 * MS);
 	EXPECT_ACK(&r, ISS + 1, IRS + 2);
 }
 
-TEST(knob__0__due_now_and_not_before)
+TEST(knob__0__none_waits)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.delayed_ack_ms = 0");
 
-	r.now += 5 * MS + 1;
-	text_in(&r, 0, 1);
-	assert_in_range(la_next_at(r.h), r.now, r.now + 2 * MS);
-	rig_pass(&r, 2 * MS);
-	EXPECT_ACK(&r, ISS + 1, IRS + 2);
+	for (uint32_t i = 0; i < 40; i++) {
+		text_in(&r, i, 1);
+		EXPECT_ACK(&r, ISS + 1, IRS + 2 + i);
+	}
 }
 
 /* RFC 7323 4.3 asks where a segment really begins, and what it begins before is the last ACK sent, not RCV.NXT. */
@@ -133,6 +261,7 @@ TEST(overlap_while_it_is_pending__its_timestamp_is_echoed)
 	RIG_AT_WITH(r, ESTABLISHED, .ts = true);
 	uint32_t sent;
 
+	settle(&r);
 	text_in(&r, 0, 10);
 	EXPECT_SILENCE(&r);
 	r.peer_tsval += 7;
@@ -152,6 +281,11 @@ TEST(overlap_while_it_is_pending__its_timestamp_is_echoed)
 }
 
 RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is_told_once_it_is_in_order),
-    T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment), T(fin__at_once),
-    T(fin_out_of_order__acknowledged_when_the_rest_is_here), T(quickack__at_once_each), T(knob__says_how_long),
-    T(knob__0__due_now_and_not_before), T(overlap_while_it_is_pending__its_timestamp_is_echoed))
+    T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment),
+    T(fin__waits_for_an_answer__unless_there_was_nothing_else), T(fin_out_of_order__acknowledged_when_the_rest_is_here),
+    T(first_segments__at_once_each__then_they_wait), T(quickack__off__waits_from_the_first),
+    T(answers__make_it_wait_for_the_next), T(second_full_segment__nobody_reads__waits),
+    T(ack_that_waited_in_vain__waits_longer__to_a_bound), T(two_short_segments_read__acknowledged_at_once),
+    T(rcv_mss__of_large_segments_the_largest__of_small_ones_two_that_agree),
+    T(rcv_mss__pushed_small_segments__say_nothing), T(knob__says_how_long), T(knob__0__none_waits),
+    T(overlap_while_it_is_pending__its_timestamp_is_echoed))

@@ -18,7 +18,8 @@ static void begin(uint32_t read, uint32_t wnd) /* `read` octets have come and go
 {
 	memset(&e.n, 0, sizeof(e.n));
 	e.cfg.receive_buffer = BUF;
-	e.k.delayed_ack_ms = 40;
+	knobs_default(&e.k);
+	e.rcv_held = 0;
 	link_init(&e.out);
 	wheel_init(&e.wheel, 0);
 	memset(&c, 0, sizeof(c));
@@ -29,7 +30,9 @@ static void begin(uint32_t read, uint32_t wnd) /* `read` octets have come and go
 	c.irs = irs;
 	c.rcv_nxt = c.rcv_read = c.last_ack_sent = octet(read);
 	c.rcv_adv = octet(read + wnd);
-	c.rcv_mss = c.snd_mss = MSS;
+	c.rcv_mss = c.snd_mss = c.adv_mss = MSS;
+	c.rcv_full = c.rcv_clamp = c.rcv_ssthresh = BUF;
+	c.ato_ms = 40;
 	for (int i = 0; i < N_TIMERS; i++)
 		c.timer_at[i] = NSEC_NEVER;
 }
@@ -44,7 +47,14 @@ static bool in(uint32_t from, uint32_t to, bool fin)
 		text[i - from] = value(i);
 	c.ack_due = false;
 	rcv_text(&c, &s, &ret);
+	rcv_ack_check(&c);
 	return ret;
+}
+
+static void announce(void) /* an ACK goes out */
+{
+	rcv_wnd_field(&c);
+	rcv_ack_sent(&c, false);
 }
 
 static void expect_read(uint32_t from, uint32_t n)
@@ -91,6 +101,7 @@ static void every_sequence(uint32_t base, uint32_t present, unsigned depth)
 		for (uint32_t to = from + 1; to <= SPAN; to++) {
 			struct conn saved = c;
 			struct run saved_runs[RUNS];
+			uint64_t saved_held = e.rcv_held;
 			uint32_t now = present | (((UINT32_C(1) << to) - 1) & ~((UINT32_C(1) << from) - 1)), nxt = 0;
 			bool was_gap = c.n_gaps > 0, advances;
 
@@ -110,6 +121,7 @@ static void every_sequence(uint32_t base, uint32_t present, unsigned depth)
 				expect_read(base, nxt);
 			unlink_all();
 			c = saved;
+			e.rcv_held = saved_held;
 			memcpy(runs, saved_runs, sizeof(runs));
 		}
 }
@@ -237,8 +249,8 @@ TEST(runs_that_touch__become_one)
 
 TEST(text_in_order__acknowledged_by_the_timer_or_the_second_segment)
 {
-	begin(0, BUF);
-	e.now = 5 * NSEC_PER_S;
+	begin(0, MSS + 1);
+	e.now = c.last_rcv_at = 5 * NSEC_PER_S;
 	in(0, MSS, false);
 	assert_false(c.ack_due);
 	assert_int_equal(c.timer_at[TIMER_DELACK], e.now + 40 * NSEC_PER_MS);
@@ -255,7 +267,7 @@ TEST(text_in_order__acknowledged_by_the_timer_or_the_second_segment)
 TEST(quickack__acknowledges_every_segment)
 {
 	begin(0, BUF);
-	c.quickack = true;
+	c.quick = 16;
 	in(0, 1, false);
 	assert_true(c.ack_due);
 	assert_int_equal(c.timer_at[TIMER_DELACK], NSEC_NEVER);
@@ -299,16 +311,54 @@ TEST(fin_taken__is_no_octet_to_read)
 }
 
 /* RFC 9293 3.8.6.2.2 and, for an ACK of its own, Linux's "at least twice". */
-TEST(window__grows_by_a_segment_or_not_at_all)
+TEST(window__grows_by_whole_segments_or_not_at_all)
 {
 	begin(0, BUF);
-	assert_int_equal(out_rcv_wnd(&c), BUF);
+	assert_int_equal(rcv_window(&c), BUF);
 	in(0, 1500, false);
-	assert_int_equal(out_rcv_wnd(&c), BUF - 1500); /* the edge stays */
+	assert_int_equal(rcv_window(&c), BUF - 1500); /* the edge stays */
+	announce();
 	c.rcv_read = octet(999);
-	assert_int_equal(out_rcv_wnd(&c), BUF - 1500);
+	assert_int_equal(rcv_window(&c), BUF - 1500);
 	c.rcv_read = octet(1000);
-	assert_int_equal(out_rcv_wnd(&c), BUF - 500);
+	assert_int_equal(rcv_window(&c), MSS);
+}
+
+TEST(window__grows_with_full_segments__not_with_tiny_ones)
+{
+	begin(0, BUF);
+	c.rcv_ssthresh = 200;
+	in(0, 127, false);
+	assert_int_equal(c.rcv_ssthresh, 200);
+	in(127, 127 + 128, false);
+	assert_int_equal(c.rcv_ssthresh, BUF - 255); /* two segments at once, as far as there is room */
+}
+
+TEST(window__little_room__is_none)
+{
+	uint8_t b[BUF];
+
+	begin(0, BUF);
+	c.rcv_mss = 100;
+	in(0, BUF, false);
+	announce();
+	c.rcv_mss = 100;
+	rcv_read(&c, b, 127, false); /* less than a sixteenth */
+	assert_int_equal(rcv_window(&c), 0);
+	rcv_read(&c, b, 1, false);
+	assert_int_equal(rcv_window(&c), 100);
+}
+
+TEST(shrink_window__knob__gives_octets_back_that_were_announced)
+{
+	for (int on = 0; on < 2; on++) {
+		begin(0, BUF);
+		e.k.shrink_window = on;
+		c.rcv_wscale = 3;
+		c.rcv_ssthresh = 1200;
+		assert_int_equal(rcv_wnd_field(&c), on ? 1200 >> 3 : BUF >> 3);
+		assert_int_equal(c.rcv_adv.v, octet(on ? 1200 : BUF).v);
+	}
 }
 
 TEST(read__that_opens_the_window_much__is_told)
@@ -317,7 +367,7 @@ TEST(read__that_opens_the_window_much__is_told)
 
 	begin(0, BUF);
 	in(0, BUF, false);
-	c.ack_due = false;
+	announce();
 	rcv_read(&c, b, MSS - 1, false);
 	assert_false(c.ack_due);
 	rcv_read(&c, b, 1, false);
@@ -325,36 +375,105 @@ TEST(read__that_opens_the_window_much__is_told)
 
 	begin(0, BUF);
 	in(0, 500, false);
+	announce();
 	rcv_read(&c, b, 500, false); /* the peer knows of 1548, it could be 2048 */
 	assert_false(c.ack_due);
 	begin(0, BUF);
 	in(0, MSS, false);
+	announce();
 	rcv_read(&c, b, MSS, false); /* 1048 and 2048: not twice */
 	assert_false(c.ack_due);
 	begin(0, BUF);
 	in(0, 1100, false);
-	c.ack_due = false;
+	announce();
 	rcv_read(&c, b, 1100, false);
 	assert_true(c.ack_due);
+	begin(0, BUF);
+	in(0, 1100, false);
+	announce();
 	c.state = CLOSED;
-	c.ack_due = false;
-	c.rcv_nxt = octet(BUF);
 	rcv_read(&c, b, BUF, false);
 	assert_false(c.ack_due);
 }
 
 TEST(window__with_a_scale__is_rounded_up_while_there_is_room)
 {
-	begin(0, BUF);
+	begin(0, 1000);
 	c.rcv_wscale = 3;
-	c.rcv_adv = octet(1101); /* as after an odd number of octets */
-	c.snd_mss = 1100;
-	assert_int_equal(out_rcv_wnd(&c), 1104);
-	c.rcv_adv = octet(BUF - 1);
-	assert_int_equal(out_rcv_wnd(&c), BUF);
+	c.rcv_ssthresh = 1101;
+	assert_int_equal(rcv_window(&c), 1104);
+	c.rcv_ssthresh = BUF;
+	c.rcv_adv = octet(BUF - 1); /* as after an odd number of octets */
+	assert_int_equal(rcv_window(&c), BUF);
 	c.rcv_nxt = octet(3);
 	c.rcv_adv = octet(BUF);
-	assert_int_equal(out_rcv_wnd(&c), BUF - 8); /* 2045 cannot be said, 2048 is not there */
+	assert_int_equal(rcv_window(&c), BUF - 8); /* 2045 cannot be said, 2048 is not there */
+}
+
+/* ---- tcp_mem ---- */
+
+static void begin_short_of_memory(uint32_t octets)
+{
+	begin(0, BUF);
+	e.k.mem_max = 1;
+	e.rcv_held = 4096 - octets; /* others have the rest */
+}
+
+TEST(no_memory__out_of_order_is_dropped)
+{
+	begin_short_of_memory(10);
+	in(5, 15, false);
+	assert_int_equal(c.n_gaps, 1);
+	in(20, 21, false);
+	assert_int_equal(c.n_gaps, 1);
+	assert_true(c.ack_due);
+	assert_int_equal(e.n.ofo_drop, 1);
+}
+
+TEST(no_memory__in_order__what_is_out_of_order_goes_for_it)
+{
+	begin_short_of_memory(10);
+	in(20, 24, false);
+	in(30, 34, false);
+	in(0, 6, false);
+	assert_int_equal(c.rcv_nxt.v, octet(6).v);
+	assert_int_equal(c.n_gaps, 1); /* the last went, the first stays */
+	assert_int_equal(c.gaps[0].from.v, octet(20).v);
+	assert_int_equal(e.n.prune_called, 1);
+	assert_int_equal(e.n.ofo_pruned, 1);
+	assert_int_equal(e.n.rcv_pruned, 0);
+	in(24, 34, false);
+	in(6, 34, false); /* no longer: there are octets to read */
+	assert_int_equal(c.rcv_nxt.v, octet(6).v);
+	assert_int_equal(e.n.rcv_pruned, 1);
+	expect_read(0, 6);
+	in(6, 30, false); /* nothing to read: a segment is taken in any case, or it would never go on */
+	assert_int_equal(c.rcv_nxt.v, octet(30).v);
+	expect_read(6, 24);
+	assert_int_equal(e.rcv_held, 4096 - 10);
+	assert_int_equal(c.rcv_held, 0);
+}
+
+TEST(memory_pressure__windows_stop_growing_until_it_is_over)
+{
+	uint8_t b[BUF];
+
+	begin(0, BUF);
+	e.k.mem_min = 1;
+	e.k.mem_pressure = 2;
+	c.rcv_ssthresh = 300;
+	e.rcv_held = 8192;
+	in(0, 200, false);
+	assert_int_equal(c.rcv_ssthresh, 300);
+	assert_int_equal(e.n.memory_pressures, 1);
+	e.rcv_held -= 4000;
+	in(200, 400, false);
+	assert_int_equal(c.rcv_ssthresh, 300);
+	e.rcv_held -= 1000;
+	in(400, 600, false);
+	assert_int_equal(c.rcv_ssthresh, BUF - 600);
+	assert_int_equal(e.n.memory_pressures, 1);
+	assert_int_equal(rcv_read(&c, b, 600, false), 600);
 }
 
 TEST(window__after_a_fin_on_a_full_buffer__is_zero)
@@ -362,7 +481,7 @@ TEST(window__after_a_fin_on_a_full_buffer__is_zero)
 	begin(0, BUF);
 	in(0, BUF, true);
 	c.rcv_nxt = seq_add(c.rcv_nxt, 1);
-	assert_int_equal(out_rcv_wnd(&c), 0);
+	assert_int_equal(rcv_window(&c), 0);
 }
 
 RUN(T(every_overlap_of_four_segments__agrees_with_a_map_of_octets),
@@ -373,5 +492,8 @@ RUN(T(every_overlap_of_four_segments__agrees_with_a_map_of_octets),
     T(runs_that_touch__become_one), T(text_in_order__acknowledged_by_the_timer_or_the_second_segment),
     T(quickack__acknowledges_every_segment), T(old_text__is_acknowledged_and_not_read_again),
     T(read__in_small_pieces__keeps_the_order), T(fin_taken__is_no_octet_to_read),
-    T(window__grows_by_a_segment_or_not_at_all), T(read__that_opens_the_window_much__is_told),
-    T(window__with_a_scale__is_rounded_up_while_there_is_room), T(window__after_a_fin_on_a_full_buffer__is_zero))
+    T(window__grows_by_whole_segments_or_not_at_all), T(window__grows_with_full_segments__not_with_tiny_ones),
+    T(window__little_room__is_none), T(shrink_window__knob__gives_octets_back_that_were_announced),
+    T(read__that_opens_the_window_much__is_told), T(window__with_a_scale__is_rounded_up_while_there_is_room),
+    T(no_memory__out_of_order_is_dropped), T(no_memory__in_order__what_is_out_of_order_goes_for_it),
+    T(memory_pressure__windows_stop_growing_until_it_is_over), T(window__after_a_fin_on_a_full_buffer__is_zero))

@@ -56,6 +56,7 @@ TEST(several_due_at_once__all_done)
 	assert_int_equal(la_setsockopt(r.h, r.s, LA_SO_KEEPALIVE, &on, sizeof(on)), 0);
 	put(&r, 1);
 	expect_text(&r, 0, 1);
+	settle(&r);
 	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 1);
 	r.now += 3 * NSEC_PER_S; /* nobody looked in between */
 	la_advance(r.h, r.now);

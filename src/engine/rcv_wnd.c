@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcv_wnd.c - the receive window (RFC 9293 3.8.6.2.2, 7323 2), by the rules of Linux 6.18, in octets of text: where Linux
+ * counts memory, half of which it takes to be text (tcp_rmem, SO_RCVBUF), a ring has no overhead, so half of these numbers
+ * it is, and never more than the ring. What may be announced begins with one unscaled window and grows with the segments
+ * that come (rcv_ssthresh), so that a peer of tiny segments does not get the whole buffer; the whole grows by rcv_tune.c.
+ */
+#include "engine/rcv.h"
+
+enum { WSCALE_MAX = 14, TS_LEN = 12, GROW_LEAST = 128, PRESSED_SEGMENTS = 4 };
+enum { PAGE = 4096 };
+
+static uint32_t min32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t round_up(uint32_t n, uint32_t unit) { return (n + unit - 1) & ~(unit - 1); }
+
+/* ---- where a connection begins ---- */
+
+uint32_t rcv_text_of(const struct engine *e, int64_t buffer)
+{
+	int64_t text = buffer / 2;
+
+	return text < e->cfg.receive_buffer ? (uint32_t)text : e->cfg.receive_buffer;
+}
+
+/* RFC 7323 2.3: the shift that lets the largest window there may ever be be announced in 16 bits, 14 at most. */
+uint8_t conn_wscale(const struct engine *e)
+{
+	int64_t most = e->k.rmem_limit > e->k.rmem_max ? e->k.rmem_limit : e->k.rmem_max;
+	uint32_t buf = most < e->cfg.receive_buffer ? (uint32_t)most : e->cfg.receive_buffer;
+	unsigned shift = buf > UINT16_MAX ? 16U - (unsigned)__builtin_clz(buf) : 0;
+
+	return (uint8_t)(shift > WSCALE_MAX ? WSCALE_MAX : shift);
+}
+
+/* A SYN's window is not scaled (RFC 7323 2.2), and a multiple of the segments that will come. */
+uint16_t conn_syn_wnd(const struct conn *c, bool ts)
+{
+	uint32_t mss = c->adv_mss - (ts ? TS_LEN : 0), wnd = c->rcv_full;
+
+	if (c->opt.window_clamp)
+		wnd = min32(wnd, c->opt.window_clamp);
+	if (wnd > mss)
+		wnd -= wnd % mss;
+	return (uint16_t)min32(wnd, UINT16_MAX);
+}
+
+void rcv_init(struct conn *c)
+{
+	c->rcv_wscale = conn_wscale(c->eng);
+	c->rcv_full = rcv_text_of(c->eng, c->eng->k.rmem_default);
+}
+
+void rcv_established(struct conn *c)
+{
+	enum { MSS_GUESS = 536, MSS_LEAST = 88, INITIAL_SEGMENTS = 10 };
+	uint32_t wnd = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt);
+	uint32_t mss = min32(min32(c->adv_mss, c->snd_mss), min32(wnd / 2, MSS_GUESS));
+
+	c->rcv_mss = (uint16_t)(mss < MSS_LEAST ? MSS_LEAST : mss);
+	c->rcv_clamp = min32(c->rcv_full, (uint32_t)UINT16_MAX << c->rcv_wscale);
+	if (c->opt.window_clamp)
+		c->rcv_clamp = min32(c->rcv_clamp, c->opt.window_clamp);
+	c->rcv_ssthresh = min32(wnd, c->rcv_clamp);
+	c->drs_space = min32(c->rcv_ssthresh, INITIAL_SEGMENTS * (uint32_t)c->adv_mss);
+	c->drs_seq = c->rcv_read;
+	c->drs_at = c->last_rcv_at = c->eng->now;
+}
+
+void rcv_buf_set(struct conn *c, uint32_t buffer) { c->rcv_full = rcv_text_of(c->eng, buffer); }
+
+void rcv_clamp_set(struct conn *c, uint32_t octets)
+{
+	uint32_t wnd = min32(octets, rcv_announced(c));
+
+	if (octets < c->rcv_clamp)
+		c->rcv_ssthresh = min32(c->rcv_ssthresh, octets);
+	else if (wnd > c->rcv_ssthresh)
+		c->rcv_ssthresh = wnd;
+	c->rcv_clamp = octets;
+}
+
+/* ---- memory of all connections ---- */
+
+bool rcv_mem_full(const struct engine *e, uint32_t octets)
+{
+	return e->rcv_held + octets > (uint64_t)e->k.mem_max * PAGE;
+}
+
+/* Linux: from the second number of tcp_mem on windows stop growing, until less than the first is held. */
+static bool is_pressed(struct engine *e)
+{
+	bool was = e->rcv_pressed;
+
+	e->rcv_pressed = e->rcv_held > (uint64_t)(was ? e->k.mem_min : e->k.mem_pressure) * PAGE;
+	e->n.memory_pressures += e->rcv_pressed && !was;
+	return e->rcv_pressed;
+}
+
+/* ---- the window ---- */
+
+uint32_t rcv_announced(const struct conn *c)
+{
+	return seq_lt(c->last_ack_sent, c->rcv_adv) ? (uint32_t)seq_diff(c->rcv_adv, c->last_ack_sent) : 0;
+}
+
+uint32_t rcv_free(const struct conn *c)
+{
+	uint32_t used = (uint32_t)seq_diff(c->rcv_nxt, c->rcv_read);
+
+	return used < c->rcv_full ? c->rcv_full - used : 0;
+}
+
+void rcv_wnd_grow(struct conn *c, uint32_t len)
+{
+	uint32_t most = min32(c->rcv_clamp, rcv_free(c)), step = 2U * (len > c->adv_mss ? len : c->adv_mss);
+
+	if (c->rcv_ssthresh >= most || len < GROW_LEAST)
+		return;
+	if (is_pressed(c->eng)) {
+		c->rcv_ssthresh = min32(c->rcv_ssthresh, PRESSED_SEGMENTS * (uint32_t)c->adv_mss);
+		return;
+	}
+	c->rcv_ssthresh += min32(step, most - c->rcv_ssthresh);
+	c->quick |= 1;
+}
+
+/* Too little is none: less than a sixteenth, or than a segment, of what there could be. */
+static bool is_silly(const struct conn *c, uint32_t room, uint32_t mss)
+{
+	return room < c->rcv_full >> 4 || room < mss;
+}
+
+uint32_t rcv_wnd_choose(const struct conn *c)
+{
+	uint32_t unit = 1U << c->rcv_wscale, room = rcv_free(c), most = min32(c->rcv_clamp, c->rcv_full);
+	uint32_t mss = min32(c->rcv_mss, most), old;
+	bool shrinks = c->eng->k.shrink_window && c->rcv_wscale;
+
+	if (room < most / 2 || shrinks)
+		room &= ~(unit - 1);
+	if (room < most / 2 && is_silly(c, room, mss))
+		return 0;
+	room = min32(room, c->rcv_ssthresh);
+	if (c->rcv_wscale)
+		return round_up(room, unit);
+	/* Without a scale in whole segments, and unchanged as long as it is less than one off. */
+	old = rcv_announced(c);
+	if (old > room || room - old >= mss)
+		return mss ? room - room % mss : 0;
+	return mss == most && room > old + most / 2 ? room : old;
+}
+
+/* SHLD-14: the right edge does not move left, but for tcp_shrink_window; nor beyond the end of the ring. */
+uint32_t rcv_window(const struct conn *c)
+{
+	uint32_t unit = 1U << c->rcv_wscale, wnd = rcv_wnd_choose(c);
+	uint32_t known = seq_lt(c->rcv_nxt, c->rcv_adv) ? (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) : 0;
+	int32_t ring = seq_diff(seq_add(c->rcv_read, c->eng->cfg.receive_buffer), c->rcv_nxt);
+
+	if (wnd < known && !(c->eng->k.shrink_window && c->rcv_wscale))
+		wnd = round_up(known, unit);
+	if (ring <= 0) /* the FIN came on top of a full ring */
+		return 0;
+	if (wnd > (uint32_t)ring)
+		wnd = (uint32_t)ring & ~(unit - 1);
+	return min32(wnd, (uint32_t)UINT16_MAX << c->rcv_wscale);
+}
+
+uint16_t rcv_wnd_field(struct conn *c)
+{
+	struct counters *n = &c->eng->n;
+	uint32_t wnd = rcv_window(c);
+	bool was_open = seq_lt(c->last_ack_sent, c->rcv_adv), shrinks = c->eng->k.shrink_window && c->rcv_wscale;
+	seq_t edge = seq_add(c->rcv_nxt, wnd);
+
+	if (rcv_free(c) < min32(c->rcv_clamp, c->rcv_full) / 2) {
+		c->quick = 0;
+		if (c->eng->rcv_pressed)
+			c->rcv_ssthresh = min32(c->rcv_ssthresh, PRESSED_SEGMENTS * (uint32_t)c->adv_mss);
+	}
+	c->rcv_adv = shrinks ? edge : seq_max(c->rcv_adv, edge);
+	n->to_zero_window += was_open && !wnd;
+	n->from_zero_window += !was_open && wnd;
+	return (uint16_t)(wnd >> c->rcv_wscale);
+}
