@@ -340,7 +340,7 @@ static uint32_t make_room(struct twstore *s, uint32_t b1, uint32_t b2)
 	uint32_t n;
 
 	for (n = b1 * WAYS; n < b1 * WAYS + LOOK_AHEAD; n++)
-		__builtin_prefetch(tag_of(s, other_bucket(s, b1, *tag_of(s, n)) * WAYS));
+		prefetch(tag_of(s, other_bucket(s, b1, *tag_of(s, n)) * WAYS));
 	n = move_one(s, b1);
 	if (n == TW_NONE)
 		n = move_one(s, b2);
@@ -453,8 +453,8 @@ void twstore_prefetch(const struct twstore *s, uint64_t hash)
 {
 	uint32_t b = bucket_for(s, hash);
 
-	__builtin_prefetch(tag_of(s, b * WAYS));
-	__builtin_prefetch(tag_of(s, other_bucket(s, b, tag_for(hash)) * WAYS));
+	prefetch(tag_of(s, b * WAYS));
+	prefetch(tag_of(s, other_bucket(s, b, tag_for(hash)) * WAYS));
 }
 
 void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
@@ -462,8 +462,8 @@ void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
 	uint32_t b = bucket_for(s, hash), n = emptier_of(s, b, other_bucket(s, b, tag_for(hash)));
 	const char *r = (const char *)slot_of(s, n == TW_NONE ? 0 : n);
 
-	__builtin_prefetch(r, 1);
-	__builtin_prefetch(r + s->stride - 1, 1);
+	prefetch(r);
+	prefetch(r + s->stride - 1);
 }
 
 tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash)
@@ -474,7 +474,7 @@ tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash
 	uint32_t other = other_bucket(s, b, tag);
 	tw_id id;
 
-	__builtin_prefetch(tag_of(s, other * WAYS));
+	prefetch(tag_of(s, other * WAYS));
 	id = find_in(s, b * WAYS, tag, t);
 	if (id == TW_NONE)
 		id = find_in(s, other * WAYS, tag, t);
@@ -597,9 +597,9 @@ static void look_ahead(const struct twstore *s, uint32_t id)
 	uint32_t next = next_of(slot_of(s, id)), after = next_of(slot_of(s, next));
 	const char *r = (const char *)slot_of(s, after);
 
-	__builtin_prefetch(r);
-	__builtin_prefetch(r + sizeof(struct slot) - 1);
-	__builtin_prefetch(tag_of(s, after));
+	prefetch(r);
+	prefetch(r + s->stride - 1);
+	prefetch(tag_of(s, after));
 }
 
 tw_id twstore_due(struct twstore *s, nsec_t now)
@@ -658,7 +658,7 @@ tw_id twstore_mature(struct twstore *s, nsec_t now, uint32_t delay_ms, bool only
 			if (deadline_ms(s, r->deadline) - q->len_ms + delay_ms > s->now_ms)
 				break;
 			q->hand = next_of(r);
-			__builtin_prefetch(slot_at(s, q->hand));
+			prefetch(slot_at(s, q->hand));
 			if (may_mature(r, only_loopback)) {
 				r->flags |= FL_MATURE;
 				return id;
