@@ -417,5 +417,11 @@ void binds_chosen(struct binds *b, uint16_t port, bool v6, uint8_t flags, int de
 		port_bits_clear(&f->chosen, port);
 }
 
+void binds_prefetch_chosen(const struct binds *b, uint16_t port, bool v6, uint8_t flags)
+{
+	prefetch(&b->family[v6].n_chosen[flags].low[port]);
+	prefetch(&b->family[v6].chosen.word[port / 64]);
+}
+
 const struct port_bits *binds_bound(const struct binds *b, bool v6) { return &b->family[v6].bound; }
 uint32_t binds_count(const struct binds *b) { return b->n; }

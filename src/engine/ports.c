@@ -8,6 +8,7 @@ enum {
 	LIST_MAX = 16, /* ports of a destination without a map */
 	LIST_AGAIN = 8, /* with fewer than these a destination gives its map back */
 	ALIGN = 64,
+	RECENT = 512,
 };
 
 /* One cache line. */
@@ -41,6 +42,7 @@ struct ports {
 	uint32_t *buckets;
 	struct dest *dests;
 	struct map *maps;
+	uint32_t recent[RECENT]; /* destinations looked for, by a mixing of theirs; NONE */
 	struct port_bits foreign;
 };
 
@@ -179,6 +181,7 @@ struct ports *ports_init(void *mem, uint32_t max_destinations, uint32_t max_maps
 	p->bucket_mask = (uint32_t)buckets - 1;
 	p->buckets = (void *)at;
 	memset(p->buckets, 0xff, buckets * sizeof(*p->buckets));
+	memset(p->recent, 0xff, sizeof(p->recent));
 	at += aligned(buckets * sizeof(*p->buckets));
 	p->dests = (void *)at;
 	p->maps = (void *)(at + max_destinations * sizeof(struct dest));
@@ -285,6 +288,12 @@ static void map_to_list(struct ports *p, struct dest *d)
 
 /* ---- destinations ---- */
 
+static bool is_dest(const struct dest *d, const struct tuple *t)
+{
+	return d->rport == t->rport && d->laddr == t->laddr && d->raddr.d[0] == t->raddr.d[0] &&
+	       d->raddr.d[1] == t->raddr.d[1];
+}
+
 /* The link that names the destination of t, or that would. lport has no say. */
 static uint32_t *dest_link(const struct ports *p, const struct tuple *t)
 {
@@ -297,12 +306,43 @@ static uint32_t *dest_link(const struct ports *p, const struct tuple *t)
 	while (*link != NONE) {
 		struct dest *d = &p->dests[*link];
 
-		if (d->rport == t->rport && d->laddr == t->laddr && d->raddr.d[0] == t->raddr.d[0] &&
-		    d->raddr.d[1] == t->raddr.d[1])
+		if (is_dest(d, t))
 			break;
 		link = &d->next;
 	}
 	return link;
+}
+
+/* Where dest_find() remembers it: no key, since whoever makes others fall together only takes the short cut away. */
+static uint32_t *recent_of(struct ports *p, const struct tuple *t)
+{
+	uint64_t x = (t->raddr.d[0] + t->raddr.d[1]) * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 32 ^ t->laddr ^ (uint64_t)t->rport << 16) * UINT64_C(0xd6e8feb86659fd93);
+	return &p->recent[x >> 55];
+}
+_Static_assert(RECENT == 1 << (64 - 55), "an index of p->recent");
+
+/* The destination of t if it has been found of late; no hashing. One that is free has no ports. */
+static struct dest *dest_recent(struct ports *p, const struct tuple *t)
+{
+	uint32_t n = *recent_of(p, t);
+
+	return n != NONE && p->dests[n].held > 0 && is_dest(&p->dests[n], t) ? &p->dests[n] : NULL;
+}
+
+static struct dest *dest_find(struct ports *p, const struct tuple *t)
+{
+	struct dest *d = dest_recent(p, t);
+	uint32_t n;
+
+	if (d)
+		return d;
+	n = *dest_link(p, t);
+	if (n == NONE)
+		return NULL;
+	*recent_of(p, t) = n;
+	return &p->dests[n];
 }
 
 static struct dest *dest_new(struct ports *p, uint32_t *link, const struct tuple *t)
@@ -425,8 +465,7 @@ int ports_choose(struct ports *p, struct tuple *t, const struct port_range *rang
 		 struct rng *rng, bool *ret_reused)
 {
 	struct port_search s = {.busy = {&port_bits_none, bound, ports_foreign(p, range), &port_bits_none}};
-	uint32_t *link = dest_link(p, t);
-	struct dest *d = *link != NONE ? &p->dests[*link] : NULL;
+	struct dest *d = dest_find(p, t);
 	bool reused;
 	uint16_t port;
 
@@ -439,7 +478,7 @@ int ports_choose(struct ports *p, struct tuple *t, const struct port_range *rang
 	if (port == 0)
 		return -EADDRNOTAVAIL;
 	if (!d)
-		d = dest_new(p, link, t);
+		d = dest_new(p, dest_link(p, t), t);
 	if (!d || !dest_take(p, d, port, &reused))
 		return -ENOBUFS;
 	t->lport = port;
@@ -447,13 +486,19 @@ int ports_choose(struct ports *p, struct tuple *t, const struct port_range *rang
 	return 0;
 }
 
+void ports_prefetch(struct ports *p, const struct tuple *t)
+{
+	const struct dest *d = dest_recent(p, t);
+
+	if (d && d->map != NONE)
+		prefetch(&map_at(p, d->map)->used.word[t->lport / 64]);
+}
+
 void ports_release(struct ports *p, const struct tuple *t, bool mature)
 {
-	uint32_t *link = dest_link(p, t);
-	struct dest *d;
+	struct dest *d = dest_find(p, t);
 
-	must(*link != NONE);
-	d = &p->dests[*link];
+	must(d);
 	if (d->map == NONE) {
 		unsigned i = list_find(d, t->lport);
 
@@ -461,7 +506,7 @@ void ports_release(struct ports *p, const struct tuple *t, bool mature)
 		must((d->mature >> i & 1) == mature);
 		list_remove(d, i);
 		if (d->held == 0)
-			dest_free(p, link);
+			dest_free(p, dest_link(p, t));
 	} else {
 		struct map *m = map_at(p, d->map);
 
@@ -479,11 +524,9 @@ void ports_release(struct ports *p, const struct tuple *t, bool mature)
 
 void ports_mature(struct ports *p, const struct tuple *t)
 {
-	uint32_t link = *dest_link(p, t);
-	struct dest *d;
+	struct dest *d = dest_find(p, t);
 
-	must(link != NONE);
-	d = &p->dests[link];
+	must(d);
 	if (d->map == NONE) {
 		unsigned i = list_find(d, t->lport);
 

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 enum { TW_COUNTED_FROM_MS = 4000 }; /* Linux: shorter ones count as TWKilled */
-enum { EXPIRE_TICK = 8 }; /* records that one packet may remove */
+enum { EXPIRE_TICK = 1 }; /* records that one packet may remove: what the next one touches is on its way till then */
 enum { RTO_UNKNOWN_MS = 1000 }; /* a record keeps no RTO; matters to tcp_tw_recycle only */
 
 static uint32_t records(const struct engine *e) { return twstore_count(e->tw[0]) + twstore_count(e->tw[1]); }
@@ -92,6 +92,21 @@ tw_id tw_find(struct engine *e, bool v6, const struct tuple *t, uint64_t hash)
 	return TW_NONE;
 }
 
+/* What the end of the record after this one will touch. */
+static void look_ahead(struct engine *e, bool v6, tw_id id)
+{
+	struct tw_rec rec;
+
+	id = twstore_after(e->tw[v6], id);
+	if (id == TW_NONE)
+		return;
+	twstore_get(e->tw[v6], id, &rec);
+	if (!rec.chosen)
+		return;
+	ports_prefetch(e->ports, &rec.t);
+	binds_prefetch_chosen(e->binds, rec.t.lport, v6, bind_flags(&rec));
+}
+
 static unsigned expire(struct engine *e, bool v6, unsigned at_most)
 {
 	struct tw_rec rec;
@@ -99,6 +114,7 @@ static unsigned expire(struct engine *e, bool v6, unsigned at_most)
 	tw_id id;
 
 	while (n < at_most && (id = twstore_due(e->tw[v6], e->now)) != TW_NONE) {
+		look_ahead(e, v6, id);
 		twstore_get(e->tw[v6], id, &rec);
 		remove_record(e, v6, id, &rec, edge_of_age(&rec));
 		n++;

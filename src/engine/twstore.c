@@ -623,6 +623,13 @@ tw_id twstore_due(struct twstore *s, nsec_t now)
 	return id;
 }
 
+tw_id twstore_after(const struct twstore *s, tw_id id)
+{
+	uint32_t next = next_of(record(s, id));
+
+	return next < s->n_slots + STASH ? next : TW_NONE;
+}
+
 tw_id twstore_oldest(const struct twstore *s)
 {
 	uint32_t q = first_queue(s);

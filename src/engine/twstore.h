@@ -80,6 +80,8 @@ void twstore_remove(struct twstore *s, tw_id id);
 
 /* The record that expires next, if it is due; TW_NONE. The caller removes it. O(1), and next to nothing when none is due. */
 tw_id twstore_due(struct twstore *s, nsec_t now);
+/* The record after this one of twstore_due(), in its queue; TW_NONE. It is near: due() asked for it. */
+tw_id twstore_after(const struct twstore *s, tw_id id);
 /* The record closest to its end, due or not: what recycle-oldest removes. TW_NONE when empty. */
 tw_id twstore_oldest(const struct twstore *s);
 nsec_t twstore_next_at(

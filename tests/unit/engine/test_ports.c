@@ -209,6 +209,26 @@ TEST(choose__bound_and_used_together_fill_the_range)
 	free_rig(r);
 }
 
+/* Found by the short cut once, gone, and its place taken by another: the short cut must not find it, nor the other. */
+TEST(destination__gone_and_its_place_taken__is_told_from_the_new_one)
+{
+	struct rig *r = new_rig(1, 1);
+
+	for (uint16_t rport = 1; rport <= 2000; rport++) {
+		struct tuple t = to(r, 1000, rport), before = to(r, 1000, (uint16_t)(rport - 1));
+
+		take(r, 1000, rport);
+		ports_prefetch(r->p, &t);
+		ports_prefetch(r->p, &before);
+		take(r, 1001, rport);
+		ports_release(r->p, &t, false);
+		t.lport = 1001;
+		ports_release(r->p, &t, false);
+		assert_int_equal(ports_destinations(r->p), 0);
+	}
+	free_rig(r);
+}
+
 TEST(room__another_destination_or_map_is_enobufs_and_changes_nothing)
 {
 	struct rig *r = new_rig(2, 1);
@@ -580,6 +600,7 @@ TEST(memory__copied_out_and_back_is_the_same)
 RUN(T(choose__gives_each_port_of_the_range_once_then_eaddrnotavail), T(choose__all_65535_ports_but_never_0),
     T(choose__destinations_do_not_share), T(choose__own_address_and_peer_are_part_of_the_destination),
     T(choose__bound_ports_are_for_nobody), T(choose__bound_and_used_together_fill_the_range),
+    T(destination__gone_and_its_place_taken__is_told_from_the_new_one),
     T(room__another_destination_or_map_is_enobufs_and_changes_nothing), T(map__goes_back_below_8_ports_and_not_before),
     T(mature__counts_as_free_and_is_told_when_taken), T(has__sees_what_is_there_on_its_address_and_on_any),
     T(start__is_spread_over_the_range), T(shards__share_the_ports_out_evenly),

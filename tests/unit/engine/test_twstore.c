@@ -152,6 +152,18 @@ TEST(due__several_lengths__in_order_of_deadlines)
 	free(s);
 }
 
+TEST(after__a_record_that_is_due__is_the_next_of_its_queue_or_none)
+{
+	struct twstore *s = new_store(false, 100, 1, 0);
+	tw_id first = put(s, 1, 0, 1000), second = put(s, 2, 0, 1000), other = put(s, 3, 0, 2000);
+
+	assert_int_equal(twstore_due(s, ms(1000)), first);
+	assert_int_equal(twstore_after(s, first), second);
+	assert_int_equal(twstore_after(s, second), TW_NONE);
+	assert_int_equal(twstore_after(s, other), TW_NONE);
+	free(s);
+}
+
 TEST(find__past_the_deadline__still_there_until_removed)
 {
 	struct twstore *s = new_store(false, 8, 1, 0);
@@ -495,6 +507,7 @@ TEST(memory__copied_elsewhere__is_the_same_store)
 RUN(T(size__ten_million__at_most_40_and_64_octets_a_record), T(size__largest_capacity__fits_links),
     T(insert__ipv6__comes_back_as_it_went), T(window__any__is_rounded_down_to_a_power_of_two),
     T(due__before_the_deadline__never), T(due__length_zero__at_once), T(due__several_lengths__in_order_of_deadlines),
+    T(after__a_record_that_is_due__is_the_next_of_its_queue_or_none),
     T(find__past_the_deadline__still_there_until_removed), T(restart__before_the_deadline__lives_its_length_again),
     T(lengths__more_than_queues__rounded_up_never_down), T(lengths__queue_emptied__serves_another_length_exactly),
     T(time__leap_of_49_days__all_due), T(time__leap_of_just_31_bits__all_due), T(time__leap_of_30_bits__all_due),
