@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cmds.h"
 #include "cli/complain.h"
@@ -82,7 +83,10 @@ static int run_parts(const struct interop_cfg *c, FILE *out)
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
 	const struct interop_cmd_cfg *c = cfg;
-	struct interop_cfg i = {.seed = c->seed, .transfers = c->transfers, .json = c->json};
+	struct interop_cfg i = {.seed = c->seed,
+				.transfers = c->transfers,
+				.json = c->json,
+				.progress = isatty(STDERR_FILENO) && !c->json};
 	FILE *f = NULL;
 	int code = take_parts(&i, argc, argv);
 
@@ -93,6 +97,9 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 				      c->impair);
 	i.only_ipv4 = c->ipv4 && !c->ipv6;
 	i.only_ipv6 = c->ipv6 && !c->ipv4;
+	if (geteuid() != 0 && !c->json)
+		return complain(EXIT_INCOMPLETE,
+				"a network namespace and a tun device need root: sudo lastack interop");
 	if (c->pcap) {
 		f = fopen(c->pcap, "wbe");
 		if (!f)

@@ -66,8 +66,12 @@ static bool told_to_stop(int fd)
 
 static int carry(const struct relay_cfg *c, struct impair *const path[2], struct why *w)
 {
-	for (nsec_t now = now_ns(); now < c->until && !told_to_stop(c->stop_fd); now = now_ns()) {
+	nsec_t now;
+
+	do {
 		int busy = 0;
+
+		now = now_ns();
 
 		for (int i = 0; i < 2; i++) {
 			int n = take_in(c->fd[i], path[!i], now);
@@ -80,7 +84,7 @@ static int carry(const struct relay_cfg *c, struct impair *const path[2], struct
 			give_out(path[i], c->fd[i], now);
 		if (busy == 0)
 			await(c, path, now);
-	}
+	} while (now < c->until && !told_to_stop(c->stop_fd));
 	return 0;
 }
 

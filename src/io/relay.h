@@ -12,5 +12,5 @@ struct relay_cfg {
 	int stop_fd; /* readable, or its other end closed: stop; -1 none */
 };
 
-/* Carries packets until it is time or told to stop. 0 or -errno; ret is filled either way. */
+/* Carries packets, those that are there already at least, until it is time or told to stop. 0 or -errno; ret is filled either way. */
 int tun_relay(const struct relay_cfg *cfg, struct impair_stats ret[2], struct why *w);

@@ -13,6 +13,8 @@
 #include "lab/harness.h"
 #include "lab/interop/parts.h"
 
+enum { WIDTH = 80, INDENT = 6 };
+
 static const struct {
 	const char *name, *title;
 	unsigned life_s;
@@ -67,6 +69,23 @@ static void tell_json(struct run *r, unsigned part, const char *result, double s
 	json_object_end(j);
 }
 
+/* At most 80 columns, behind six spaces. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t x = WIDTH; /* the first word begins a line */
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (x + 1 + word > WIDTH)
+			x = (size_t)fprintf(out, "%s%*s", x == WIDTH ? "" : "\n", INDENT - 1, "");
+		fprintf(out, " %.*s", (int)word, text);
+		x += 1 + word;
+		text += word + strspn(text + word, " ");
+	}
+	fputc('\n', out);
+}
+
 static void tell(struct run *r, unsigned part, double seconds)
 {
 	static const char *const words[] = {
@@ -81,8 +100,10 @@ static void tell(struct run *r, unsigned part, double seconds)
 	if (r->cfg->json)
 		tell_json(r, part, json_words[p->verdict], seconds);
 	else
-		fprintf(r->out, "%s  %-10s %5.1f s  %s\n%24s%s\n", words[p->verdict], parts[part].name, seconds,
-			parts[part].title, "", p->text);
+		fprintf(r->out, "%s  %-9s %6.1f s  %s\n", words[p->verdict], parts[part].name, seconds,
+			parts[part].title);
+	if (!r->cfg->json)
+		print_wrapped(r->out, p->text);
 	fflush(r->out);
 }
 
@@ -110,6 +131,7 @@ static _Noreturn void part_process(struct run *r, unsigned part, pid_t superviso
 		rig_fail(&rig, "%s", w.text);
 	else
 		ok = parts[part].run(&rig, &skip);
+	rig_progress(&rig, 0, 0);
 	rig_end(&rig);
 	snprintf(p->text, sizeof(p->text), "%s", ok ? rig.note : rig.reason);
 	fflush(NULL);

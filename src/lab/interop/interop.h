@@ -26,7 +26,8 @@ struct interop_sums {
 struct interop_cfg {
 	uint32_t seed, transfers;
 	struct impair_cfg impair; /* of the transfers */
-	bool only_ipv4, only_ipv6, json, verbose;
+	bool only_ipv4, only_ipv6, json;
+	bool progress; /* on stderr, for a terminal */
 	unsigned parts; /* bit i: part i is wanted */
 	void (*tap)(void *arg, const void *packet, size_t len);
 	void *tap_arg;

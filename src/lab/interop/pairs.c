@@ -183,6 +183,7 @@ static bool go_on(void *arg)
 		if (!one->used && p->begun < p->cfg->n)
 			p->failed = p->failed || !begin_one(p, one);
 	}
+	rig_progress(p->r, p->ended, p->cfg->n);
 	return p->failed || p->ended == p->cfg->n;
 }
 

@@ -357,6 +357,7 @@ bool part_closings(struct rig *r, bool *ret_skip)
 				continue;
 			if (!run(&b))
 				return false;
+			rig_progress(r, (unsigned)six * ways + i, ways * 2);
 			n++;
 		}
 	r->sums->closings = n;

@@ -13,7 +13,7 @@
 #define KERNEL6 "fd77:9::1"
 #define ENGINE6 "fd77:9::2"
 
-enum { SOCKETS = 1024, BUFFER = 256 * 1024 };
+enum { SOCKETS = 1024, BUFFER = 256 * 1024, PROGRESS_MS = 200 };
 
 struct la_endpoint rig_at(enum side side, bool ipv6, uint16_t port)
 {
@@ -118,6 +118,19 @@ bool rig_fail(struct rig *r, const char *fmt, ...)
 	vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
 	va_end(ap);
 	return false;
+}
+
+void rig_progress(struct rig *r, uint64_t done, uint64_t of)
+{
+	nsec_t now = drive_clock();
+
+	if (!r->cfg->progress || (of && now - r->told_at < PROGRESS_MS * NSEC_PER_MS))
+		return;
+	r->told_at = now;
+	fputs("\r\033[K", stderr);
+	if (of)
+		fprintf(stderr, "%llu of %llu", (unsigned long long)done, (unsigned long long)of);
+	fflush(stderr);
 }
 
 bool rig_wait(struct rig *r, bool (*done)(void *arg), void *arg, unsigned ms)

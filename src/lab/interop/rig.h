@@ -19,6 +19,7 @@ struct rig {
 	char reason[240]; /* of the failure or skip */
 	char note[160]; /* what a part that passed has to say */
 	struct interop_sums *sums; /* it adds to these */
+	nsec_t told_at; /* the progress */
 };
 
 /* In the calling process, which stays in the namespace. 0 or -errno. */
@@ -36,6 +37,8 @@ int rig_family(const struct rig *r, int after);
 
 /* Fills r->reason and returns false, for `return rig_fail(r, ...)`. */
 bool rig_fail(struct rig *r, const char *fmt, ...) PRINTF(2, 3);
+
+void rig_progress(struct rig *r, uint64_t done, uint64_t of); /* of 0: the line vanishes */
 
 bool rig_wait(struct rig *r, bool (*done)(void *arg), void *arg, unsigned ms);
 
