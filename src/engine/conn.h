@@ -16,12 +16,13 @@
 #include "engine/ecn.h"
 #include "engine/fsm.h"
 #include "engine/lastack.h"
+#include "engine/recovery.h"
 #include "engine/twstore.h"
 #include "engine/wheel.h"
 #include "wire/packet.h"
 
 enum tcp_timer {
-	TIMER_RTX, /* retransmission, or the probe of a closed window (persist): never both */
+	TIMER_RTX, /* one of those of timeout.c */
 	TIMER_DELACK,
 	TIMER_KEEP, /* keepalive, or FIN_WAIT_2 of an orphan with tcp_fin_timeout above 60 */
 	TIMER_LINGER, /* a close() that waits */
@@ -75,9 +76,6 @@ struct conn {
 	seq_t snd_end; /* one past the last octet the application gave us */
 	seq_t snd_wl1, snd_wl2;
 	uint32_t snd_wnd, max_snd_wnd; /* octets, scaled */
-	/* Octets rtx_nxt .. rtx_end are to be sent again, oldest first, before anything new; equal: none. */
-	seq_t rtx_nxt, rtx_end;
-	seq_t recover; /* RFC 6582: in recovery until this is acknowledged */
 	/* Receive sequence variables. */
 	seq_t rcv_nxt, irs;
 	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window */
@@ -115,7 +113,7 @@ struct conn {
 	uint16_t snd_mss, rcv_mss, adv_mss;
 
 	/* What the next segment is for; out.c clears them. */
-	bool ack_due, syn_due, probe_due, keepalive_due, fast_rtx;
+	bool ack_due, syn_due, probe_due, keepalive_due;
 	bool more; /* MSG_MORE on the last send */
 	bool push; /* TCP_NODELAY was set on what is unsent: it goes, corked or not */
 	/* When to acknowledge (rcv_ack.c, Linux's icsk_ack). */
@@ -124,21 +122,27 @@ struct conn {
 	uint8_t pingpong; /* answers sent with the ACK on them, in a row */
 	uint16_t ato_ms; /* how long an ACK may wait; 0: no text came yet */
 	uint16_t last_seg_size;
-	bool in_recovery, in_loss; /* fast recovery; after a timeout */
-	bool recover_on; /* snd_una has not passed recover: either of the two, or just after it */
 	bool probing; /* TIMER_RTX probes a closed window, since unacked_since */
-	bool partial_acked; /* in this recovery (RFC 6582 3.2: the first one restarts the timer) */
-	uint8_t dupacks;
 
 	/* Round trip and retransmission, RFC 6298. Microseconds. */
-	uint32_t srtt_us, rttvar_us, rto_us;
-	bool rtt_timing; /* rtt_seq was sent at rtt_at and not retransmitted (Karn) */
-	seq_t rtt_seq;
-	nsec_t rtt_at;
+	uint64_t srtt8_us, mdev4_us, mdev4_max_us,
+		rttvar_us; /* eight and four times what they say; rttvar: four times RTTVAR */
+	uint32_t rto_us;
+	seq_t rtt_seq; /* a round of samples is over when this is acknowledged */
+	struct rtt_at {
+		uint32_t us;
+		nsec_t at;
+	} min_rtt[3]; /* rtt.c */
+	bool syn_timed; /* our SYN was sent at syn_at, once */
+	nsec_t syn_at;
+	uint8_t rtx_kind; /* enum rtx_kind */
 	uint8_t rexmits, backoff, probes, keep_sent; /* rexmits: of the same segment, in a row */
 	nsec_t unacked_since; /* when the first of these rexmits, or of the window probes, was sent: R2 and the user timeout count from it (Linux) */
 	nsec_t last_sent_at, last_rcv_at, last_ack_at; /* data sent, data received, any segment received */
 
+	/* What is in flight, how it gets there after all, and how much of it may be. */
+	struct board board;
+	struct recovery rec;
 	struct cc cc;
 	struct ecn ecn;
 
@@ -155,6 +159,7 @@ struct conn {
 	/* Fixed to the block: rings, and room for rcv_runs_max() runs. */
 	uint8_t *snd_buf, *rcv_buf;
 	struct run *gaps;
+	struct sent *sent; /* the scoreboard's ring: engine.sent_slots */
 
 	/* Queues of the engine this one may be in. */
 	struct link out_link; /* something to send */

@@ -10,13 +10,16 @@ enum {
 	POOL_MAX = 1 << 20,
 	MTU_MIN = 576, /* RFC 791 3.2: what every host must be ready to take */
 	LISTEN_BUCKETS_MAX = 1 << 12,
+	SENT_OCTETS_LEAST = 512,
+	SENT_SLOTS_LEAST = 64,
 	EXPIRE_ADVANCE = 256, /* records that one la_advance() may remove */
 };
 
 /* ---- the block: where everything is in it ---- */
 
 struct layout {
-	size_t conns, buffers, runs, buckets, listen_buckets, replies, oow, addrs, ports, binds, tw[2], peers, total;
+	size_t conns, sent, buffers, runs, buckets, listen_buckets, replies, oow, addrs, ports, binds, tw[2], peers,
+		total;
 	uint32_t n_buckets, n_listen_buckets;
 };
 
@@ -76,6 +79,14 @@ static size_t place(struct layout *l, size_t n)
 	return at;
 }
 
+/* A connection's scoreboard: segments of half the usual size fill the buffer. With smaller ones new text waits. */
+static size_t sent_slots(const struct la_config *c)
+{
+	uint32_t n = c->send_buffer / SENT_OCTETS_LEAST;
+
+	return n < SENT_SLOTS_LEAST ? SENT_SLOTS_LEAST : n > SENT_MAX ? SENT_MAX : n;
+}
+
 static struct layout layout_of(const struct la_config *c)
 {
 	struct layout l = {0};
@@ -95,6 +106,7 @@ static struct layout layout_of(const struct la_config *c)
 	l.tw[0] = place(&l, twstore_size(false, c->max_time_wait4));
 	l.tw[1] = place(&l, twstore_size(true, c->max_time_wait6));
 	l.runs = place(&l, (size_t)c->max_sockets * rcv_runs_max(c) * sizeof(struct run));
+	l.sent = place(&l, c->max_sockets * sent_slots(c) * sizeof(struct sent));
 	l.buffers = place(&l, c->max_sockets * ((size_t)c->send_buffer + c->receive_buffer));
 	return l;
 }
@@ -123,6 +135,7 @@ static void init_pool(struct engine *e, uint8_t *base, const struct layout *l)
 
 	e->conns = (void *)(base + l->conns);
 	e->n_conns = e->cfg.max_sockets;
+	e->sent_slots = (uint32_t)sent_slots(&e->cfg);
 	e->number_bits = (uint32_t)__builtin_ctz(power_of_two(e->n_conns));
 	memset(e->conns, 0, e->n_conns * sizeof(*e->conns));
 	link_init(&e->free);
@@ -133,6 +146,7 @@ static void init_pool(struct engine *e, uint8_t *base, const struct layout *l)
 		c->number = i;
 		c->snd_buf = base + l->buffers + i * each;
 		c->rcv_buf = c->snd_buf + e->cfg.send_buffer;
+		c->sent = (struct sent *)(void *)(base + l->sent) + (size_t)i * e->sent_slots;
 		c->gaps = (struct run *)(void *)(base + l->runs) + (size_t)i * rcv_runs_max(&e->cfg);
 		link_append(&e->free, &c->queue_link);
 	}

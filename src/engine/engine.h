@@ -39,6 +39,7 @@ struct engine {
 
 	struct conn *conns; /* the pool */
 	uint32_t n_conns; /* cfg.max_sockets */
+	uint32_t sent_slots; /* of each connection's scoreboard */
 	uint32_t number_bits; /* of a handle: the smallest that tells n_conns apart */
 	struct link free; /* by queue_link, last in first out */
 	struct link *buckets; /* connections by tuple hash */
@@ -190,15 +191,13 @@ uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len); /* F_PSH or 0
 size_t snd_write(struct conn *c, const uint8_t *data, size_t len); /* into the buffer; how much fitted */
 uint32_t snd_room(const struct conn *c);
 uint32_t snd_unsent(const struct conn *c); /* octets and FIN not yet sent once */
-void snd_acked(struct conn *c, const struct seg *s); /* SND.UNA < SEG.ACK <= SND.NXT: takes it; RTT, cc, timers */
-void snd_dup_ack(
-	struct conn *c,
-	const struct seg
-		*s); /* SEG.ACK == SND.UNA, nothing new: RFC 5681 2 decides. Before snd_window(): it compares windows */
-void snd_window(struct conn *c, const struct seg *s); /* SND.WND, WL1, WL2 (3.10.7.4 fifth) */
-bool snd_timeout(struct conn *c); /* TIMER_RTX. False: that was the end, c may be gone */
+void snd_syn_acked(struct conn *c, const struct seg *s); /* SEG.ACK is ISS + 1: takes it; the round trip */
+void snd_ack(struct conn *c, const struct seg *s); /* SEG.ACK <= SND.NXT: acknowledgement, SACK, window, cwnd, timers */
 bool snd_fin_acked(const struct conn *c);
-void snd_start_rtx_timer(struct conn *c);
+seq_t snd_right_edge(const struct conn *c); /* of the peer's window: the first number that it does not want */
+seq_t snd_high_sack(const struct conn *c); /* one past the highest number that was SACKed; SND.UNA: none was */
+uint32_t snd_tsval_at(const struct conn *c, nsec_t at); /* our TSval then */
+bool snd_echo_before(const struct conn *c, const struct seg *s, uint32_t tsval); /* it echoes an older TSval (Eifel) */
 void snd_clear(struct conn *c); /* throws unsent and unacknowledged octets away */
 
 /* ---- rcv.c: what was received ---- */
@@ -246,9 +245,19 @@ static inline uint32_t conn_mss_now(const struct conn *c)
 	return c->n_gaps || c->dsack_due ? c->snd_mss - rcv_sack_len(c) : c->snd_mss;
 }
 
+/* ---- timeout.c: TIMER_RTX ---- */
+bool snd_timeout(struct conn *c); /* it fired. False: that was the end, c may be gone */
+void snd_start_rtx_timer(struct conn *c); /* a whole timeout from now on; of SYNs and window probes too */
+void rtx_timer_set(struct conn *c, enum rtx_kind kind, uint64_t us); /* rounded up to a millisecond */
+void rtx_timer_rearm(struct conn *c); /* RTX_RTO; nothing in flight: off */
+int64_t rtx_left_us(const struct conn *c); /* something is in flight: when its timeout is over; below 0: was */
+
 /* ---- rtt.c: RFC 6298 ---- */
 void rtt_init(struct conn *c);
 void rtt_sample(struct conn *c, uint32_t us);
+void rtt_fall_back(struct conn *c); /* the handshake gave no sample (5.7) */
+void rtt_min_sample(struct conn *c, uint32_t us);
+uint32_t rtt_min_us(const struct conn *c); /* the least of the last five minutes; UINT32_MAX: none */
 uint32_t rtt_rto_us(const struct conn *c); /* with its backoff, within engine.rto_min_ms and engine.rto_max_ms */
 
 /* ---- timer.c ---- */

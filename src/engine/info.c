@@ -18,7 +18,6 @@ static uint8_t kernel_state(enum state s)
 }
 
 enum { OPT_TIMESTAMPS = 1, OPT_SACK = 2, OPT_WSCALE = 4, OPT_ECN = 8, OPT_ECN_SEEN = 16 };
-enum { CA_OPEN = 0, CA_DISORDER = 1, CA_RECOVERY = 3, CA_LOSS = 4 };
 
 /* What Linux says before anything is known of a path. */
 enum {
@@ -29,33 +28,29 @@ enum {
 	RTTVAR_AT_FIRST = 250000
 };
 
-static uint8_t ca_state(const struct conn *c)
-{
-	if (c->in_loss)
-		return CA_LOSS;
-	if (c->in_recovery)
-		return CA_RECOVERY;
-	return c->dupacks ? CA_DISORDER : CA_OPEN;
-}
-
 static uint32_t or_else(uint32_t known, uint32_t otherwise) { return known ? known : otherwise; }
 static uint32_t ms_ago(const struct conn *c, nsec_t at) { return (uint32_t)((c->eng->now - at) / NSEC_PER_MS); }
-static uint32_t segments(uint32_t octets, uint32_t mss) { return mss ? (octets + mss - 1) / mss : 0; }
 static uint32_t distance(seq_t from, seq_t to) { return seq_lt(from, to) ? (uint32_t)seq_diff(to, from) : 0; }
 
 static void info_sending(const struct conn *c, struct la_tcp_info *i)
 {
-	i->tcpi_ca_state = ca_state(c);
+	i->tcpi_ca_state = c->rec.ca;
 	i->tcpi_retransmits = c->rexmits;
 	i->tcpi_probes = c->probes;
 	i->tcpi_backoff = c->backoff;
 	i->tcpi_rto = c->rto_us ? rtt_rto_us(c) : RTO_AT_FIRST;
 	i->tcpi_snd_mss = or_else(c->snd_mss, MSS_AT_FIRST);
-	i->tcpi_unacked = segments(distance(c->snd_una, c->snd_nxt), c->snd_mss);
-	i->tcpi_retrans = c->rexmits ? 1 : 0;
-	i->tcpi_rtt = c->srtt_us;
-	i->tcpi_rttvar = c->srtt_us ? c->rttvar_us : RTTVAR_AT_FIRST;
-	i->tcpi_min_rtt = UINT32_MAX;
+	i->tcpi_unacked = board_n(&c->board);
+	i->tcpi_sacked = c->board.sacked;
+	i->tcpi_lost = c->board.lost;
+	i->tcpi_retrans = c->board.again;
+	i->tcpi_reordering = or_else(c->rec.reordering, REORDERING_AT_FIRST);
+	i->tcpi_reord_seen = c->rec.reord_seen;
+	i->tcpi_dsack_dups = c->rec.dsack_dups;
+	i->tcpi_delivered = c->rec.delivered;
+	i->tcpi_rtt = (uint32_t)(c->srtt8_us / 8);
+	i->tcpi_rttvar = c->srtt8_us ? (uint32_t)(c->mdev4_us / 4) : RTTVAR_AT_FIRST;
+	i->tcpi_min_rtt = c->srtt8_us ? rtt_min_us(c) : UINT32_MAX;
 	i->tcpi_snd_ssthresh = or_else(c->cc.ssthresh, CC_SSTHRESH_NONE);
 	i->tcpi_total_retrans = c->total_retrans;
 	i->tcpi_bytes_acked = c->bytes_acked;

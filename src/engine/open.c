@@ -287,9 +287,7 @@ static void begin(struct conn *c, const struct way *w)
 	c->snd_una = c->iss;
 	c->snd_nxt = seq_add(c->iss, 1);
 	c->snd_end = c->snd_nxt;
-	c->rtx_nxt = c->snd_nxt;
-	c->rtx_end = c->snd_nxt;
-	c->recover = c->iss;
+	recovery_start(c);
 	c->ts_offset = w->secret.ts_offset;
 	c->syn_tsval = ts_clock_ms(e) + c->ts_offset;
 	c->ecn.ok = e->k.ecn == ECN_ASKS;

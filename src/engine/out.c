@@ -59,132 +59,16 @@ static size_t send_syn(struct conn *c, uint8_t *buf, size_t cap)
 	c->syn_due = false;
 	n->out_segs += first || answers; /* Linux makes every SYN+ACK anew and counts it */
 	if (first) {
-		c->rtt_timing = true;
-		c->rtt_seq = seq_add(c->iss, 1);
-		c->rtt_at = c->eng->now;
+		c->syn_timed = true;
+		c->syn_at = c->eng->now;
 	} else if (c->rexmits || c->passive) { /* not the SYN+ACK of a simultaneous open */
-		c->rtt_timing = false;
+		c->syn_timed = false;
 		n->retrans_segs++;
 		n->syn_retrans++;
 		c->total_retrans++;
 	}
 	snd_start_rtx_timer(c);
 	return out_seg_syn(c, buf, cap);
-}
-
-static uint32_t cwnd_octets(const struct conn *c)
-{
-	uint64_t octets = (uint64_t)c->cc.cwnd * c->snd_mss;
-
-	return octets < UINT32_MAX / 2 ? (uint32_t)octets : UINT32_MAX / 2;
-}
-
-/* ---- again ---- */
-
-static size_t send_again(struct conn *c, uint8_t *buf, size_t cap)
-{
-	struct engine *e = c->eng;
-	struct outgoing o = {.seq = c->rtx_nxt};
-	seq_t text_end = seq_min(c->rtx_end, c->snd_end);
-	uint32_t mss = conn_mss_now(c);
-	uint32_t ahead = (uint32_t)seq_diff(c->rtx_nxt, c->snd_una);
-	uint32_t len = (uint32_t)seq_diff(text_end, c->rtx_nxt), cwnd = cwnd_octets(c),
-		 wnd = c->snd_wnd < cwnd ? c->snd_wnd : cwnd;
-	bool fin;
-
-	o.len = len < mss ? len : mss;
-	fin = o.len == len && seq_lt(c->snd_end, c->rtx_end);
-	if (ahead && ahead + o.len + fin > wnd) /* RFC 5681 3.1: in slow start; the oldest always goes */
-		return 0;
-	o.flags = nagle_psh(c, o.seq, o.len);
-	if (fin)
-		o.flags |= F_FIN;
-	e->n.retrans_segs++;
-	e->n.fast_retrans += c->fast_rtx;
-	e->n.slow_start_retrans +=
-		!c->fast_rtx && (ahead || !c->rexmits); /* Linux: but for the one that the timer itself sends */
-	c->total_retrans++;
-	c->bytes_retrans += o.len;
-	c->fast_rtx = false;
-	c->rtx_nxt = seq_add(o.seq, o.len + fin);
-	if (c->timer_at[TIMER_RTX] == NSEC_NEVER)
-		snd_start_rtx_timer(c);
-	return out_seg(c, o, buf, cap);
-}
-
-/* ---- anew ---- */
-
-/* Octets beyond SND.NXT that the windows allow; the peer may have taken some back (MUST-34). */
-static uint32_t usable_wnd(const struct conn *c)
-{
-	uint32_t cwnd = cwnd_octets(c), flight = (uint32_t)seq_diff(c->snd_nxt, c->snd_una), wnd;
-
-	if (c->dupacks && c->dupacks < 3)
-		cwnd += c->dupacks * (uint32_t)c->snd_mss; /* RFC 3042: limited transmit */
-	wnd = c->snd_wnd < cwnd ? c->snd_wnd : cwnd;
-	return wnd > flight ? wnd - flight : 0;
-}
-
-/* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
-static bool choose_new(const struct conn *c, struct outgoing *ret)
-{
-	uint32_t usable, unsent, len, mss = conn_mss_now(c);
-
-	if (c->fin_sent)
-		return false;
-	unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
-	if (unsent == 0 && !c->fin_queued)
-		return false;
-	usable = usable_wnd(c);
-	if (usable == 0)
-		return false;
-	len = unsent < mss ? unsent : mss;
-	if (len > usable)
-		len = usable;
-	if (unsent && !nagle_lets_go(c, len, unsent))
-		return false;
-	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len, .flags = nagle_psh(c, c->snd_nxt, len)};
-	if (len == unsent && c->fin_queued && len < usable)
-		ret->flags |= F_FIN;
-	return true;
-}
-
-/* Nothing was sent for longer than an RTO. */
-static void restart_window(struct conn *c)
-{
-	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
-
-	if (c->eng->k.slow_start_after_idle)
-		cc_restart(&c->cc, now - c->last_sent_at, rto);
-	if (c->cc.ops->idle)
-		c->cc.ops->idle(&c->cc, now, c->last_sent_at);
-}
-
-static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
-{
-	struct engine *e = c->eng;
-	bool idle = seq_eq(c->snd_una, c->snd_nxt);
-
-	if (o.flags & F_FIN) {
-		c->fin_sent = true;
-		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
-	}
-	if (idle && c->last_sent_at && e->now - c->last_sent_at > rtt_rto_us(c) * UINT64_C(1000))
-		restart_window(c);
-	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
-	if (!c->rtt_timing) {
-		c->rtt_timing = true;
-		c->rtt_seq = c->snd_nxt;
-		c->rtt_at = e->now;
-	}
-	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */
-		c->probe_due = c->probing = false;
-		c->backoff = c->probes = 0;
-	}
-	if (idle || c->timer_at[TIMER_RTX] == NSEC_NEVER) /* idle: if it runs, it was to probe the window */
-		snd_start_rtx_timer(c);
-	e->n.out_segs++;
-	return out_seg(c, o, buf, cap);
 }
 
 /* ---- neither text nor FIN ---- */
@@ -232,25 +116,21 @@ static size_t out_owed(struct conn *c, uint8_t *buf, size_t cap)
 
 static size_t out_conn(struct conn *c, uint8_t *buf, size_t cap)
 {
-	struct outgoing o;
 	size_t len;
 
 	if (c->state < SYN_SENT || c->state == TIME_WAIT)
 		return 0;
 	if (is_opening(c))
 		return out_opening(c, buf, cap);
-	if (!seq_eq(c->rtx_nxt, c->rtx_end)) {
-		len = send_again(c, buf, cap);
-		return len ? len : out_owed(c, buf, cap);
-	}
-	return choose_new(c, &o) ? send_new(c, o, buf, cap) : out_owed(c, buf, cap);
+	len = out_data(c, buf, cap);
+	return len ? len : out_owed(c, buf, cap);
 }
 
 static bool has_more(const struct conn *c)
 {
 	bool unsent = !c->fin_sent && (!seq_eq(c->snd_nxt, c->snd_end) || c->fin_queued);
 
-	return unsent || !seq_eq(c->rtx_nxt, c->rtx_end) || c->syn_due || c->ack_due || c->keepalive_due;
+	return unsent || c->rec.resend || c->rec.tlp_due || c->syn_due || c->ack_due || c->keepalive_due;
 }
 
 static size_t out_reply(struct engine *e, uint8_t *buf, size_t cap)
@@ -270,11 +150,12 @@ static size_t out_conns(struct engine *e, uint8_t *buf, size_t cap)
 		size_t len = out_conn(c, buf, cap);
 
 		link_remove(&c->out_link);
-		if (len == 0)
-			continue;
-		if (has_more(c))
+		if (len && has_more(c))
 			link_append(&e->out, &c->out_link);
-		return len;
+		else if (c->rec.in_batch)
+			out_data_end(c);
+		if (len)
+			return len;
 	}
 	return 0;
 }

@@ -121,10 +121,10 @@ static bool is_below_lowat(const struct conn *c) { return rcv_unread(c) < c->opt
 
 static void ack_later(struct conn *c)
 {
-	uint32_t least = least_ms(c), most = LONGEST * least, ato = c->ato_ms, rtt_ms = c->srtt_us / 1000;
+	uint32_t least = least_ms(c), most = LONGEST * least, ato = c->ato_ms, rtt_ms = (uint32_t)(c->srtt8_us / 8000);
 	nsec_t at, due = c->timer_at[TIMER_DELACK];
 
-	if (c->srtt_us && rtt_ms < most)
+	if (c->srtt8_us && rtt_ms < most)
 		most = rtt_ms > least ? rtt_ms : least;
 	ato = min32(min32(ato, most), (uint32_t)c->eng->k.rto_min_ms - 1);
 	at = c->eng->now + ato * NSEC_PER_MS;

@@ -1,56 +1,127 @@
 /* SPDX-License-Identifier: MIT */
-/* rtt.c - round-trip time and retransmission timeout, RFC 6298. */
+/*
+ * rtt.c - round-trip time and retransmission timeout, RFC 6298, with Linux's care for small variations: RTTVAR is the largest
+ * mean deviation of a round, falls by a quarter a round only, and is never below engine.rto_min_ms. SRTT is kept in eighths.
+ */
 #include "engine/engine.h"
 
-enum { US_PER_MS = 1000, INITIAL_RTO_US = 1000000 /* (2.1) */ };
+enum { US_PER_MS = 1000, INITIAL_RTO_US = 1000000 /* (2.1) */, FALLBACK_RTO_US = 3000000 /* (5.7) */ };
+enum { MIN_RTT_WINDOW_S = 300 }; /* tcp_min_rtt_wlen */
 
 static uint64_t rto_max_us(const struct conn *c) { return (uint64_t)c->eng->k.rto_max_ms * US_PER_MS; }
+static uint32_t rto_min_us(const struct conn *c) { return (uint32_t)c->eng->k.rto_min_ms * US_PER_MS; }
+
+static uint32_t bounded(const struct conn *c, uint64_t us)
+{
+	return (uint32_t)(us < rto_max_us(c) ? us : rto_max_us(c));
+}
 
 void rtt_init(struct conn *c)
 {
-	uint64_t most = rto_max_us(c);
-
-	c->srtt_us = c->rttvar_us = 0;
-	c->rto_us = most < INITIAL_RTO_US ? (uint32_t)most : INITIAL_RTO_US;
+	c->srtt8_us = c->mdev4_us = c->mdev4_max_us = c->rttvar_us = 0;
+	c->rto_us = bounded(c, INITIAL_RTO_US);
 	c->backoff = 0;
-	c->rtt_timing = false;
+	for (size_t i = 0; i < ARRAY_LEN(c->min_rtt); i++)
+		c->min_rtt[i] = (struct rtt_at){UINT32_MAX, 0};
 }
 
-/*
- * (2.2), (2.3) with alpha 1/8 and beta 1/4. As in Linux engine.rto_min_ms is a floor of the variation term, not of the sum,
- * and the whole is rounded up to a millisecond: so an answer that takes just as long as usual never meets its timeout.
- */
+void rtt_fall_back(struct conn *c)
+{
+	c->rttvar_us = c->mdev4_us = c->mdev4_max_us = FALLBACK_RTO_US;
+	c->rto_us = bounded(c, FALLBACK_RTO_US);
+	c->backoff = 0;
+}
+
+static void first_sample(struct conn *c, uint32_t us)
+{
+	uint64_t dev = (uint64_t)us * 2;
+
+	c->srtt8_us = (uint64_t)us * 8;
+	c->mdev4_us = dev;
+	c->rttvar_us = dev > rto_min_us(c) ? dev : rto_min_us(c);
+	c->mdev4_max_us = c->rttvar_us;
+	c->rtt_seq = c->snd_nxt;
+}
+
+/* (2.3), alpha 1/8 and beta 1/4; a fall of the round trip, which is no danger, raises the deviation by an eighth of that. */
+static void next_sample(struct conn *c, uint32_t us)
+{
+	int64_t off = (int64_t)us - (int64_t)(c->srtt8_us / 8), dev = off < 0 ? -off : off;
+
+	c->srtt8_us = (uint64_t)((int64_t)c->srtt8_us + off);
+	dev -= (int64_t)(c->mdev4_us / 4);
+	if (off < 0 && dev > 0)
+		dev /= 8;
+	c->mdev4_us = (uint64_t)((int64_t)c->mdev4_us + dev);
+	if (c->mdev4_us > c->mdev4_max_us) {
+		c->mdev4_max_us = c->mdev4_us;
+		if (c->mdev4_max_us > c->rttvar_us)
+			c->rttvar_us = c->mdev4_max_us;
+	}
+	if (seq_lt(c->rtt_seq, c->snd_una)) { /* a round is over */
+		if (c->mdev4_max_us < c->rttvar_us)
+			c->rttvar_us -= (c->rttvar_us - c->mdev4_max_us) / 4;
+		c->rtt_seq = c->snd_nxt;
+		c->mdev4_max_us = rto_min_us(c);
+	}
+}
+
 void rtt_sample(struct conn *c, uint32_t us)
 {
-	uint64_t rto, most = rto_max_us(c), floor_us = (uint64_t)c->eng->k.rto_min_ms * US_PER_MS;
+	uint64_t rto;
 
 	if (us == 0)
 		us = 1;
-	if (c->srtt_us == 0) {
-		c->srtt_us = us;
-		c->rttvar_us = us / 2;
-	} else {
-		uint32_t off = us > c->srtt_us ? us - c->srtt_us : c->srtt_us - us;
-
-		c->rttvar_us = (uint32_t)((3 * (uint64_t)c->rttvar_us + off) / 4);
-		c->srtt_us = (uint32_t)((7 * (uint64_t)c->srtt_us + us) / 8);
-		if (c->srtt_us == 0)
-			c->srtt_us = 1;
-	}
-	rto = 4 * (uint64_t)c->rttvar_us;
-	rto = c->srtt_us + (rto < floor_us ? floor_us : rto);
-	rto = (rto + US_PER_MS - 1) / US_PER_MS * US_PER_MS;
-	c->rto_us = (uint32_t)(rto < most ? rto : most);
+	if (c->srtt8_us == 0)
+		first_sample(c, us);
+	else
+		next_sample(c, us);
+	if (c->srtt8_us == 0)
+		c->srtt8_us = 1;
+	rto = c->srtt8_us / 8 + c->rttvar_us;
+	c->rto_us = bounded(c, (rto + US_PER_MS - 1) / US_PER_MS * US_PER_MS);
 	c->backoff = 0; /* section 3, Karn: only a round trip that was measured ends it */
 }
 
 uint32_t rtt_rto_us(const struct conn *c)
 {
-	uint64_t rto = c->rto_us, most;
-
 	if (c->backoff == 0)
 		return c->rto_us;
-	most = rto_max_us(c);
-	rto = c->backoff < 32 ? rto << c->backoff : most; /* (5.5) */
-	return (uint32_t)(rto < most ? rto : most);
+	return c->backoff < 32 ? bounded(c, (uint64_t)c->rto_us << c->backoff) : (uint32_t)rto_max_us(c); /* (5.5) */
+}
+
+/* ---- the least round trip of the last minutes ---- */
+
+uint32_t rtt_min_us(const struct conn *c) { return c->min_rtt[0].us; }
+
+/*
+ * Three samples: the least of the window, the least since that one, the least since the second: each taken in its third of the
+ * window, so that one that grows old has a successor.
+ */
+void rtt_min_sample(struct conn *c, uint32_t us)
+{
+	struct rtt_at *m = c->min_rtt, now = {us, c->eng->now};
+	nsec_t window = MIN_RTT_WINDOW_S * NSEC_PER_S;
+
+	if (us <= m[0].us || now.at - m[2].at > window) {
+		m[0] = m[1] = m[2] = now;
+		return;
+	}
+	if (us <= m[1].us)
+		m[1] = m[2] = now;
+	else if (us <= m[2].us)
+		m[2] = now;
+	if (now.at - m[0].at > window) { /* the least is too old */
+		m[0] = m[1];
+		m[1] = m[2];
+		m[2] = now;
+		if (now.at - m[0].at > window) {
+			m[0] = m[1];
+			m[1] = m[2];
+		}
+	} else if (m[1].at == m[0].at && now.at - m[1].at > window / 4) {
+		m[1] = m[2] = now;
+	} else if (m[2].at == m[1].at && now.at - m[2].at > window / 2) {
+		m[2] = now;
+	}
 }

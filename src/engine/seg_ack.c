@@ -29,15 +29,9 @@ static bool is_in_range(const struct conn *c, const struct seg *s)
 /* "Do the same processing as for the ESTABLISHED state". */
 static void established(struct conn *c, const struct seg *s)
 {
-	if (seq_lt(c->snd_una, s->ack)) {
-		snd_acked(c, s);
-		if (!c->connected_once) /* closed in SYN-RECEIVED: this is what F5_09 is otherwise */
-			conn_established(c);
-	} else if (seq_eq(s->ack, c->snd_una)) {
-		snd_dup_ack(c, s);
-	}
-	if (seq_le(c->snd_una, s->ack))
-		snd_window(c, s);
+	snd_ack(c, s);
+	if (!c->connected_once && c->syn_acked) /* closed in SYN-RECEIVED: this is what F5_09 is otherwise */
+		conn_established(c);
 }
 
 /*
@@ -73,7 +67,7 @@ static enum step syn_received(struct conn *c, const struct seg *s)
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
-	snd_acked(c, s);
+	snd_syn_acked(c, s);
 	conn_established(c);
 	return NEXT;
 }

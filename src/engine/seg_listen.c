@@ -75,9 +75,7 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 	c->snd_una = iss;
 	c->snd_nxt = seq_add(iss, 1);
 	c->snd_end = c->snd_nxt;
-	c->rtx_nxt = c->snd_nxt;
-	c->rtx_end = c->snd_nxt;
-	c->recover = iss;
+	recovery_start(c);
 	c->ts_ok = e->k.timestamps != 0;
 	c->ecn.ok = ecn_accepts(e, syn);
 	c->sack_ok = e->k.sack != 0;
@@ -95,7 +93,9 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 static void send_cookie(struct conn *l, const struct seg *syn, const struct tuple *t, uint64_t hash)
 {
 	struct engine *e = l->eng;
-	struct seg out = {.flags = F_SYN | F_ACK, .ack = seq_add(syn->seq, 1), .wnd = conn_syn_wnd(l, syn->opts.has_ts && e->k.timestamps)};
+	struct seg out = {.flags = F_SYN | F_ACK,
+			  .ack = seq_add(syn->seq, 1),
+			  .wnd = conn_syn_wnd(l, syn->opts.has_ts && e->k.timestamps)};
 	uint16_t peer_mss;
 
 	out.seq = cookie_make(e, t, syn, &peer_mss);

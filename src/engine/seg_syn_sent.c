@@ -110,7 +110,7 @@ static enum step second_check_rst(struct conn *c, struct seg *s)
 static void established(struct conn *c, struct seg *s)
 {
 	conn_go(c, F5_10_SYN_ACK);
-	snd_acked(c, s);
+	snd_syn_acked(c, s);
 	conn_established(c);
 	out_ack_now(c);
 	if (s->len || s->flags & (F_FIN | F_URG)) {

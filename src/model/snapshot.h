@@ -12,7 +12,7 @@
 #include "model/states.h"
 
 enum {
-	KNOB_SLOTS = 64, /* at least N_KNOBS of knob/knob.h, which indexes the values; checked where both are known */
+	KNOB_SLOTS = 128, /* at least N_KNOBS of knob/knob.h, which indexes the values; checked where both are known */
 	AGE_SECONDS = 61, /* TIME_WAIT lasts 60 s and up to 2 s more; older ones are counted in the last second */
 	TIME_WAIT_MS = 60000, /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
 	DESTS_MAX = 32768, /* destinations kept apart in one namespace; the rest is summed in dests_more */

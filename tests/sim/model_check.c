@@ -112,10 +112,12 @@ static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * UINT64_C(0x9e3779
 static uint64_t digest_conn(const struct conn *c)
 {
 	uint64_t h = mix(c->state, (uint64_t)c->is_open << 40 | c->t.lport << 16 | c->t.rport);
-	const seq_t seqs[] = {c->snd_una,  c->snd_nxt,       c->snd_end, c->rtx_nxt, c->rtx_end, c->rcv_nxt, c->rcv_adv,
-			      c->rcv_read, c->last_ack_sent, c->rcv_fin, c->iss,     c->snd_wl1, c->snd_wl2};
-	const bool bits[] = {c->fin_queued, c->fin_sent, c->has_rcv_fin, c->ack_due, c->syn_due,
-			     c->probe_due,  c->fast_rtx, c->in_recovery, c->in_loss, c->rtt_timing};
+	const seq_t seqs[] = {c->snd_una,      c->snd_nxt, c->snd_end, c->rec.high, c->rec.undo_from,
+			      c->rec.tlp_high, c->rcv_nxt, c->rcv_adv, c->rcv_read, c->last_ack_sent,
+			      c->rcv_fin,      c->iss,     c->snd_wl1, c->snd_wl2};
+	const bool bits[] = {c->fin_queued, c->fin_sent,    c->has_rcv_fin,      c->ack_due,          c->syn_due,
+			     c->probe_due,  c->syn_timed,   c->rec.frto,         c->rec.undo_on,      c->rec.stamp_on,
+			     c->rec.tlp_on, c->rec.tlp_due, c->rec.cwnd_limited, c->rec.rack.advanced};
 
 	for (size_t i = 0; i < ARRAY_LEN(seqs); i++)
 		h = mix(h, seqs[i].v);
@@ -129,7 +131,12 @@ static uint64_t digest_conn(const struct conn *c)
 		h = mix(h, c->recent[i].v);
 	h = mix(h, c->dsack_due ? (uint64_t)c->dsack.from.v << 32 | c->dsack.to.v : 0);
 	h = mix(h, (uint64_t)c->snd_wnd << 32 | c->ts_recent);
-	h = mix(h, (uint64_t)c->rexmits << 32 | (uint64_t)c->dupacks << 16 | c->ack_pending);
+	h = mix(h, (uint64_t)c->rexmits << 32 | (uint64_t)c->rec.resend << 24 | (uint64_t)c->rec.ca << 16 |
+			   c->ack_pending);
+	for (uint32_t i = c->board.first; i != c->board.end; i++)
+		h = mix(h, (uint64_t)board_at_const(c->sent, &c->board, i)->to.v << 8 |
+				   board_at_const(c->sent, &c->board, i)->flags);
+	h = mix(h, (uint64_t)c->board.sacked << 32 | c->rec.reordering);
 	h = mix(h, (uint64_t)c->cc.cwnd << 32 | c->cc.ssthresh);
 	return mix(h, (uint64_t)c->rto_us << 32 | (uint32_t)c->so_error);
 }

@@ -173,14 +173,14 @@ TEST(ack_that_waited_in_vain__waits_longer__to_a_bound)
 	EXPECT_ACK(&r, ISS + 1, IRS + 2);
 	assert_int_equal(rig_conn(&r)->ato_ms, 80);
 	rig_conn(&r)->ato_ms = 1000;
-	rig_conn(&r)->srtt_us = 0; /* else a round trip is the bound, if that is more than 40 ms */
+	rig_conn(&r)->srtt8_us = 0; /* else a round trip is the bound, if that is more than 40 ms */
 	text_in(&r, 1, 1);
 	rig_pass(&r, 198 * MS);
 	EXPECT_SILENCE(&r);
 	rig_pass(&r, 3 * MS);
 	EXPECT_ACK(&r, ISS + 1, IRS + 3);
 	rig_conn(&r)->ato_ms = 1000;
-	rig_conn(&r)->srtt_us = 90000;
+	rig_conn(&r)->srtt8_us = 8 * 90000;
 	text_in(&r, 2, 1);
 	rig_pass(&r, 89 * MS);
 	EXPECT_SILENCE(&r);

@@ -121,28 +121,29 @@ TEST(room_again__is_told)
 
 /* ---- round trips ---- */
 
-TEST(round_trip__is_measured_once_a_flight)
+TEST(round_trip__is_measured_from_each_segment)
 {
 	FLYING(r, 3);
 
 	rig_pass(&r, 50 * MS);
 	ack_wnd(&r, MSS, 60000);
-	assert_int_equal(rig_conn(&r)->rttvar_us, (3 * 0 + 49999) / 4); /* the handshake took no time */
+	assert_in_range(rig_conn(&r)->srtt8_us, 50000, 50010); /* the handshake took no time */
 	rig_pass(&r, 50 * MS);
 	ack_wnd(&r, 3 * MSS, 60000);
-	assert_int_equal(rig_conn(&r)->rttvar_us, 12499);
+	/* 100 ms for the second, 50 of them since the first ACK: from when it was sent, not from a timer of the flight. */
+	assert_in_range(rig_conn(&r)->srtt8_us, 143000, 144000);
 }
 
 TEST(repeated_segment__is_not_measured)
 {
 	FLYING(r, 1);
-	uint32_t srtt = rig_conn(&r)->srtt_us;
+	uint64_t srtt = rig_conn(&r)->srtt8_us;
 
 	rig_pass(&r, 300 * MS);
 	expect_text(&r, 0, MSS);
 	rig_pass(&r, 100 * MS);
 	ack_wnd(&r, MSS, 60000);
-	assert_int_equal(rig_conn(&r)->srtt_us, srtt); /* Karn */
+	assert_int_equal(rig_conn(&r)->srtt8_us, srtt); /* Karn */
 	assert_int_equal(rig_conn(&r)->backoff, 1); /* and the timeout stays doubled */
 	put(&r, MSS);
 	expect_text(&r, MSS, MSS);
@@ -211,7 +212,7 @@ TEST(timeout__everything_again_in_slow_start)
 	expect_text(&r, 7 * MSS, MSS);
 	EXPECT_SILENCE(&r);
 	ack_wnd(&r, 8 * MSS, 60000);
-	assert_false(c->in_loss);
+	assert_int_equal(c->rec.ca, CA_LOSS); /* until more is acknowledged (RFC 6582 3.2 step 1) */
 	EXPECT_COUNT(&r, timeouts, 1);
 	EXPECT_COUNT(&r, retrans_segs, 8);
 	EXPECT_COUNT(&r, slow_start_retrans, 7); /* but for the first */
@@ -241,7 +242,9 @@ TEST(timeout_again__doubles_and_keeps_ssthresh)
 
 TEST(new_octets_wait__until_all_was_sent_again)
 {
-	FLYING(r, 2);
+	RIG_AT_WITH(r, ESTABLISHED, .cfg.send_buffer = 65536, .knobs = "net.ipv4.tcp_frto = 0");
+	ack_wnd(&r, 0, 60000);
+	fly(&r, 2);
 
 	rig_pass(&r, 210 * MS);
 	put(&r, MSS);
@@ -275,7 +278,7 @@ TEST(fin__is_sent_again_like_text)
 
 TEST(third_duplicate__sends_the_oldest_again)
 {
-	FLYING(r, 6);
+	FLYING(r, 10);
 	struct conn *c = rig_conn(&r);
 
 	dup(&r, 0, 2);
@@ -283,22 +286,20 @@ TEST(third_duplicate__sends_the_oldest_again)
 	dup(&r, 0, 1);
 	expect_text(&r, 0, MSS);
 	EXPECT_SILENCE(&r);
-	assert_int_equal(c->cc.ssthresh, 7); /* CUBIC's seven tenths of the window */
-	assert_int_equal(c->cc.cwnd, 10);
+	assert_int_equal(c->cc.ssthresh, 7); /* CUBIC: 0.7 of the window */
+	assert_int_equal(c->rec.ca, CA_RECOVERY);
 	EXPECT_COUNT(&r, fast_retrans, 1);
 	EXPECT_COUNT(&r, retrans_segs, 1);
+	EXPECT_COUNT(&r, reno_recovery, 1);
 	EXPECT_COUNT(&r, timeouts, 0);
-	put(&r, 2 * MSS);
-	expect_text(&r, 6 * MSS, MSS);
-	expect_text(&r, 7 * MSS, MSS);
+	put(&r, 4 * MSS);
 	EXPECT_SILENCE(&r);
-	put(&r, 2 * MSS);
-	dup(&r, 0, 2); /* inflated: a new one for each that has arrived */
-	expect_text(&r, 8 * MSS, MSS);
-	expect_text(&r, 9 * MSS, MSS);
-	ack_wnd(&r, 10 * MSS, 60000);
-	assert_false(c->in_recovery);
-	assert_int_equal(c->cc.cwnd, 2); /* nothing in flight: no burst (RFC 6582) */
+	dup(&r, 0, 5); /* PRR: seven for each ten that have arrived (RFC 6937) */
+	for (uint32_t i = 0; i < 4; i++)
+		expect_text(&r, (10 + i) * MSS, MSS);
+	ack_wnd(&r, 14 * MSS, 60000);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_int_equal(c->cc.cwnd, 7);
 }
 
 TEST(partial_acknowledgment__sends_the_next_hole)
@@ -309,34 +310,31 @@ TEST(partial_acknowledgment__sends_the_next_hole)
 	dup(&r, 0, 3);
 	expect_text(&r, 0, MSS);
 	ack_wnd(&r, 3 * MSS, 60000);
-	assert_true(c->in_recovery);
+	assert_int_equal(c->rec.ca, CA_RECOVERY);
 	expect_text(&r, 3 * MSS, MSS);
 	EXPECT_SILENCE(&r);
 	ack_wnd(&r, 5 * MSS, 60000);
 	expect_text(&r, 5 * MSS, MSS);
 	ack_wnd(&r, 8 * MSS, 60000);
-	assert_false(c->in_recovery);
+	assert_int_equal(c->rec.ca, CA_RECOVERY); /* until more is acknowledged */
 	EXPECT_COUNT(&r, fast_retrans, 3);
 	EXPECT_COUNT(&r, slow_start_retrans, 0);
 }
 
-/* RFC 6582 3.2, the impatient variant: many holes are for the timer. */
-TEST(second_partial_acknowledgment__leaves_the_timer_alone)
+/* RFC 6582 4, slow but steady: each partial acknowledgment restarts the timer, so many holes are no timeout. */
+TEST(each_partial_acknowledgment__restarts_the_timer)
 {
 	FLYING(r, 8);
 
 	dup(&r, 0, 3);
 	expect_text(&r, 0, MSS);
-	rig_pass(&r, 150 * MS);
-	ack_wnd(&r, MSS, 60000);
-	expect_text(&r, MSS, MSS);
-	rig_pass(&r, 150 * MS);
-	ack_wnd(&r, 2 * MSS, 60000);
-	expect_text(&r, 2 * MSS, MSS);
+	for (uint32_t i = 1; i < 5; i++) {
+		rig_pass(&r, 150 * MS);
+		ack_wnd(&r, i * MSS, 60000);
+		expect_text(&r, i * MSS, MSS);
+		EXPECT_SILENCE(&r);
+	}
 	EXPECT_COUNT(&r, timeouts, 0);
-	rig_pass(&r, 60 * MS); /* 210 after the first one */
-	EXPECT_COUNT(&r, timeouts, 1);
-	expect_text(&r, 2 * MSS, MSS);
 }
 
 TEST(duplicates_after_a_timeout__start_no_recovery)
@@ -352,7 +350,7 @@ TEST(duplicates_after_a_timeout__start_no_recovery)
 	EXPECT_SILENCE(&r);
 	EXPECT_COUNT(&r, fast_retrans, 0);
 	ack_wnd(&r, 5 * MSS, 60000);
-	assert_false(rig_conn(&r)->recover_on);
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
 }
 
 TEST(no_duplicates__text_or_another_window)
@@ -363,7 +361,7 @@ TEST(no_duplicates__text_or_another_window)
 		ack_wnd(&r, 0, 60000 - i);
 	for (uint32_t i = 0; i < 5; i++)
 		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + i), .ack = seq(ISS + 1), .len = 1);
-	assert_int_equal(rig_conn(&r)->dupacks, 0);
+	assert_int_equal(rig_conn(&r)->board.sacked, 0);
 	EXPECT_COUNT(&r, fast_retrans, 0);
 }
 
@@ -392,7 +390,7 @@ TEST(window_taken_back__is_endured)
 	put(&r, MSS);
 	EXPECT_SILENCE(&r);
 	rig_pass(&r, 210 * MS);
-	expect_text(&r, MSS, MSS);
+	expect_text(&r, MSS, 100); /* what the window takes of the oldest */
 	EXPECT_SILENCE(&r);
 	ack_wnd(&r, 4 * MSS, 60000);
 	expect_text(&r, 4 * MSS, MSS);
@@ -433,11 +431,11 @@ TEST(idle_for_a_timeout__restart_window)
 RUN(T(ack__frees_the_buffer_and_stops_the_timer), T(ack_of_new_octets__restarts_the_timer),
     T(ack__older_than_what_we_know__changes_no_window), T(ack_of_new_octets_on_an_older_number__changes_the_window),
     T(window_above_32767__is_not_negative), T(write__more_than_fits__takes_what_fits), T(room_again__is_told),
-    T(round_trip__is_measured_once_a_flight), T(repeated_segment__is_not_measured), T(syn_repeated__three_seconds),
+    T(round_trip__is_measured_from_each_segment), T(repeated_segment__is_not_measured), T(syn_repeated__three_seconds),
     T(syn_repeated_twice__one_segment_to_begin_with), T(timeout__everything_again_in_slow_start),
     T(timeout_again__doubles_and_keeps_ssthresh), T(new_octets_wait__until_all_was_sent_again),
     T(fin__is_sent_again_like_text), T(third_duplicate__sends_the_oldest_again),
-    T(partial_acknowledgment__sends_the_next_hole), T(second_partial_acknowledgment__leaves_the_timer_alone),
+    T(partial_acknowledgment__sends_the_next_hole), T(each_partial_acknowledgment__restarts_the_timer),
     T(duplicates_after_a_timeout__start_no_recovery), T(no_duplicates__text_or_another_window),
     T(first_two_duplicates__let_new_segments_go), T(window_taken_back__is_endured),
     T(window_of_the_application__unused_grows_no_cwnd), T(idle_for_a_timeout__restart_window))

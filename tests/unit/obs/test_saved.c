@@ -326,7 +326,7 @@ TEST(field_tables__name_every_member_of_the_model)
 		{&sockopts_fields, 16, 4},  {&sockstat_fields, 48, 8},  {&conntrack_fields, 56, 7},
 		{&port_range_fields, 4, 0}, {&missing_fields, 321, 0},  {&config_line_fields, 292, 0},
 		{&proc_fields, 288, 8},     {&listener_fields, 376, 8}, {&dest_fields, 376, 11},
-		{&holder_fields, 120, 9},   {&netns_fields, 984, 6},    {&snapshot_fields, 224, 4},
+		{&holder_fields, 120, 9},   {&netns_fields, 1560, 6},   {&snapshot_fields, 224, 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * out_data.c - which octets go next: what recovery wants sent again first, then new ones (RFC 9293 3.8; RFC 6675 5). A segment that is
+ * sent for the first time gets an entry in the scoreboard. One that is sent again keeps it: small ones behind it are taken along,
+ * and one that is longer than the MSS of now goes in pieces.
+ */
+#include "engine/out_seg.h"
+
+enum { MERGE_DEPTH = 16 }; /* entries that may have to move to make room */
+
+/* ---- again ---- */
+
+static uint32_t room_in_window(const struct conn *c, seq_t from)
+{
+	int32_t room = seq_diff(snd_right_edge(c), from);
+
+	if (room > 0)
+		return (uint32_t)room;
+	/* A window that was taken back is probed by the oldest segment, and by nothing else (Linux). */
+	return seq_eq(from, c->snd_una) ? c->snd_mss : 0;
+}
+
+/* What follows entry i and fits into the same segment becomes part of it (tcp_retrans_collapse). */
+static uint32_t take_along(struct conn *c, uint32_t i)
+{
+	struct board *b = &c->board;
+	uint32_t most = room_in_window(c, sent_from(board_at(c->sent, b, i))), mss = conn_mss_now(c);
+
+	if (most > mss)
+		most = mss;
+	if (!c->eng->k.retrans_collapse || i - b->first >= MERGE_DEPTH)
+		return i;
+	while (i + 1 != b->end) {
+		const struct sent *s = board_at(c->sent, b, i), *next = board_at(c->sent, b, i + 1);
+
+		if (next->flags & SENT_SACKED || (uint32_t)s->len + next->len > most)
+			break;
+		board_merge(b, c->sent, i++);
+		if (!c->sack_ok && b->sacked)
+			b->sacked--;
+	}
+	return i;
+}
+
+/* What of the entry is to go now: from where, and how much of it. False: the window has no room. */
+static bool choose_again(const struct conn *c, const struct sent *s, struct outgoing *ret)
+{
+	seq_t from = seq_max(sent_from(s), c->snd_una), text_end = seq_min(s->to, c->snd_end);
+	uint32_t most, left, mss = conn_mss_now(c);
+
+	if (seq_lt(from, c->rec.piece) && seq_lt(c->rec.piece, s->to))
+		from = c->rec.piece;
+	most = room_in_window(c, from);
+	if (most == 0)
+		return false;
+	left = (uint32_t)seq_diff(text_end, from);
+	*ret = (struct outgoing){.seq = from, .len = left < mss ? left : mss};
+	if (ret->len > most)
+		ret->len = most;
+	if (ret->len == left && seq_lt(c->snd_end, s->to) && (ret->len < most || !left))
+		ret->flags = F_FIN;
+	if (ret->len == left && left && s->flags & SENT_PSH)
+		ret->flags |= F_PSH;
+	return true;
+}
+
+static void count_again(struct conn *c, const struct outgoing *o)
+{
+	c->eng->n.retrans_segs++;
+	c->total_retrans++;
+	c->bytes_retrans += o->len;
+}
+
+/* Entry i, or a piece of it. */
+static size_t send_again(struct conn *c, uint32_t i, uint8_t *buf, size_t cap)
+{
+	struct board *b = &c->board;
+	struct recovery *r = &c->rec;
+	struct outgoing o;
+	struct sent *s;
+
+	i = take_along(c, i);
+	s = board_at(c->sent, b, i);
+	if (!choose_again(c, s, &o))
+		return 0;
+	r->piece = seq_add(o.seq, o.len + !!(o.flags & F_FIN));
+	count_again(c, &o);
+	if (seq_eq(r->piece, s->to)) {
+		board_sent_again(b, c->sent, i, c->eng->now);
+		s->delivered = r->delivered;
+		if (!(s->flags & SENT_AGAIN)) {
+			s->flags |= SENT_AGAIN;
+			b->again++;
+		}
+	}
+	undo_retransmitted(c, c->eng->now);
+	if (recovery_reduces(r))
+		prr_sent(&r->prr, 1);
+	if (i == b->first && c->rtx_kind != RTX_REO)
+		snd_start_rtx_timer(c);
+	return out_seg(c, o, buf, cap);
+}
+
+/* The first entry that is lost and not on its way again; `end`: none. */
+static uint32_t next_lost(struct conn *c)
+{
+	struct board *b = &c->board;
+
+	if (b->lost <= b->again)
+		return b->end;
+	while (b->hint != b->end) {
+		uint8_t flags = board_at(c->sent, b, b->hint)->flags;
+
+		if ((flags & (SENT_LOST | SENT_AGAIN | SENT_SACKED)) == SENT_LOST)
+			break;
+		b->hint++;
+	}
+	return b->hint;
+}
+
+static size_t send_lost(struct conn *c, uint8_t *buf, size_t cap)
+{
+	uint32_t i = cwnd_has_room(c) ? next_lost(c) : c->board.end;
+	size_t len = i == c->board.end ? 0 : send_again(c, i, buf, cap);
+
+	if (len == 0)
+		c->rec.resend = RESEND_NOTHING;
+	else if (c->rec.ca == CA_LOSS)
+		c->eng->n.slow_start_retrans++;
+	else
+		c->eng->n.fast_retrans++;
+	return len;
+}
+
+/* The timer's own. */
+static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
+{
+	c->rec.resend = RESEND_NOTHING;
+	if (c->rec.ca != CA_LOSS || board_n(&c->board) == 0)
+		return 0;
+	c->rec.piece = c->snd_una;
+	return send_again(c, c->board.first, buf, cap);
+}
+
+/* ---- anew ---- */
+
+enum why_new {
+	USUAL,
+	FRTO,
+	PROBE
+}; /* F-RTO and the loss probe do not wait for more to send; the probe asks not for cwnd */
+
+/* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
+static bool choose_new(const struct conn *c, enum why_new why, struct outgoing *ret)
+{
+	uint32_t unsent, len, mss = conn_mss_now(c);
+	int32_t usable;
+
+	if (c->fin_sent)
+		return false;
+	unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
+	if (unsent == 0 && !c->fin_queued)
+		return false;
+	usable = seq_diff(snd_right_edge(c), c->snd_nxt); /* below 0: the peer took some back (MUST-34) */
+	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
+		return false;
+	len = unsent < mss ? unsent : mss;
+	if (len > (uint32_t)usable) {
+		if (why == PROBE)
+			return false;
+		len = (uint32_t)usable;
+	}
+	if (unsent && why == USUAL && !nagle_lets_go(c, len, unsent))
+		return false;
+	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len, .flags = nagle_psh(c, c->snd_nxt, len)};
+	if (len == unsent && c->fin_queued && len < (uint32_t)usable)
+		ret->flags |= F_FIN;
+	return true;
+}
+
+/* Nothing was sent for longer than an RTO. */
+static void restart_window(struct conn *c)
+{
+	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
+
+	if (c->eng->k.slow_start_after_idle) {
+		cc_restart(&c->cc, now - c->last_sent_at, rto);
+		c->rec.usage_at = now;
+		c->rec.used = 0;
+	}
+	if (c->cc.ops->idle)
+		c->cc.ops->idle(&c->cc, now, c->last_sent_at);
+}
+
+static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
+{
+	struct engine *e = c->eng;
+	bool idle = board_n(&c->board) == 0;
+	struct sent *s;
+
+	if (o.flags & F_FIN) {
+		c->fin_sent = true;
+		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
+	}
+	if (idle && c->last_sent_at && e->now - c->last_sent_at > rtt_rto_us(c) * UINT64_C(1000))
+		restart_window(c);
+	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
+	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);
+	s->delivered = c->rec.delivered;
+	if (o.flags & F_PSH)
+		s->flags |= SENT_PSH;
+	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */
+		c->probe_due = c->probing = false;
+		c->backoff = c->probes = 0;
+	}
+	/* Idle: if the timer runs, it was to probe the window. */
+	if (idle)
+		snd_start_rtx_timer(c);
+	else if (c->rtx_kind == RTX_TLP || c->timer_at[TIMER_RTX] == NSEC_NEVER)
+		rtx_timer_rearm(c);
+	if (recovery_reduces(&c->rec))
+		prr_sent(&c->rec.prr, 1);
+	c->rec.in_batch = true;
+	e->n.out_segs++;
+	return out_seg(c, o, buf, cap);
+}
+
+/* RFC 5682 3.1 step 2.b: two new segments, or as many as cwnd has; if there is none, recovery is the usual one. */
+static size_t send_frto(struct conn *c, uint8_t *buf, size_t cap)
+{
+	struct recovery *r = &c->rec;
+	struct outgoing o;
+
+	if (choose_new(c, FRTO, &o))
+		return send_new(c, o, buf, cap);
+	r->resend = RESEND_NOTHING;
+	if (seq_lt(r->high, c->snd_nxt))
+		return 0;
+	r->frto = false;
+	r->resend = RESEND_LOST;
+	return send_lost(c, buf, cap);
+}
+
+/* ---- the tail loss probe: something new, or the last once more (RFC 8985 7.3) ---- */
+
+static size_t probe_again(struct conn *c, uint8_t *buf, size_t cap)
+{
+	struct board *b = &c->board;
+	uint32_t i = b->end - 1;
+	struct sent *s = board_at(c->sent, b, i);
+	struct outgoing o;
+
+	c->rec.piece = sent_from(s); /* from its beginning */
+	if (!choose_again(c, s, &o))
+		return 0;
+	board_sent_again(b, c->sent, i, c->eng->now);
+	s->delivered = c->rec.delivered;
+	count_again(c, &o);
+	tlp_sent(c, true);
+	return out_seg(c, o, buf, cap);
+}
+
+static size_t send_loss_probe(struct conn *c, uint8_t *buf, size_t cap)
+{
+	struct outgoing o;
+	size_t len;
+
+	c->rec.tlp_due = false;
+	if (board_n(&c->board) == 0)
+		return 0;
+	if (!choose_new(c, PROBE, &o))
+		return probe_again(c, buf, cap);
+	len = send_new(c, o, buf, cap);
+	c->rec.in_batch = false; /* one probe: no other one follows it */
+	cwnd_used(c);
+	tlp_sent(c, false);
+	return len;
+}
+
+/* ---- */
+
+static size_t send_resend(struct conn *c, uint8_t *buf, size_t cap)
+{
+	switch ((enum resend)c->rec.resend) {
+	case RESEND_NOTHING:
+		return 0;
+	case RESEND_HEAD:
+		return send_head(c, buf, cap);
+	case RESEND_LOST:
+		return send_lost(c, buf, cap);
+	case RESEND_NEW:
+		return send_frto(c, buf, cap);
+	}
+	must_not_reach("nothing known to send again");
+}
+
+size_t out_data(struct conn *c, uint8_t *buf, size_t cap)
+{
+	struct outgoing o;
+	size_t len = 0;
+
+	if (c->rec.tlp_due)
+		len = send_loss_probe(c, buf, cap);
+	else if (c->rec.resend)
+		len = send_resend(c, buf, cap);
+	if (len)
+		return len;
+	return choose_new(c, USUAL, &o) ? send_new(c, o, buf, cap) : 0;
+}
+
+void out_data_end(struct conn *c)
+{
+	c->rec.in_batch = false;
+	cwnd_used(c);
+	tlp_schedule(c, false);
+}
