@@ -49,6 +49,10 @@ static void audit_time_wait(struct verdict *v, unsigned host, const struct count
 
 static void audit_packets(struct verdict *v, unsigned host, const struct counts *c, const struct seen *s)
 {
+	agree(v, host, "InNoECTPkts", c->InNoECTPkts + c->Ip6InNoECTPkts, s->in_ecn[0]);
+	agree(v, host, "InECT1Pkts", c->InECT1Pkts + c->Ip6InECT1Pkts, s->in_ecn[1]);
+	agree(v, host, "InECT0Pkts", c->InECT0Pkts + c->Ip6InECT0Pkts, s->in_ecn[2]);
+	agree(v, host, "InCEPkts", c->InCEPkts + c->Ip6InCEPkts, s->in_ecn[3]);
 	agree(v, host, "InCsumErrors", c->InCsumErrors, s->in_bad_csum);
 	if (c->InErrs < s->in_tcp_bad) /* ACKs of what was never sent count too, in ESTABLISHED */
 		agree(v, host, "InErrs", c->InErrs, s->in_tcp_bad);

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/base.h"
 
-enum { ECN_NOT_ECT = 0, ECN_ECT_1 = 1, ECN_ECT_0 = 2, ECN_CE = 3 }; /* RFC 3168 5 */
+enum { IP_NOT_ECT = 0, IP_ECT_1 = 1, IP_ECT_0 = 2, IP_CE = 3 }; /* RFC 3168 5 */
 
 unsigned middlebox_ecn(const uint8_t *packet); /* of a whole IP packet, as in all of these */
 void middlebox_set_ecn(uint8_t *packet, unsigned ecn);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/net.h"
 
+#include "sim/middlebox.h"
 #include "sim/path.h"
 #include "wire/addr.h"
 
@@ -17,7 +18,7 @@ void net_init(struct net *n, struct watch *w, struct verdict *v, uint64_t seed)
 	n->n_hosts = 0;
 	n->lifetime = 30 * NSEC_PER_S;
 	n->packets = n->octets = n->delivered = n->events = 0;
-	n->events_max = 400000;
+	n->events_max = 1000000;
 	memset(n->fault, 0, sizeof(n->fault));
 	memset(n->path, 0, sizeof(n->path));
 	memset(n->host, 0, sizeof(n->host));
@@ -152,9 +153,11 @@ bool net_at(struct net *n, nsec_t at, uint32_t what)
 	return agenda_add(&n->agenda, at < n->now ? n->now : at, what | WHAT_USER);
 }
 
-static void count_input(struct seen *s, enum wire_verdict v)
+static void count_input(struct seen *s, enum wire_verdict v, const uint8_t *packet)
 {
 	s->in++;
+	if (v != WIRE_BAD_IP)
+		s->in_ecn[middlebox_ecn(packet)]++;
 	s->in_tcp += v == WIRE_TCP;
 	s->in_tcp_bad += v == WIRE_BAD_TCP || v == WIRE_BAD_CSUM;
 	s->in_bad_csum += v == WIRE_BAD_CSUM;
@@ -174,7 +177,7 @@ static void deliver(struct net *n, struct packet_slot *p)
 		n->ops.tap(n->ops.tap_arg, n->now, p->octets, p->len);
 	n->delivered++;
 	if (n->w) {
-		count_input(&n->w->seen[to], v);
+		count_input(&n->w->seen[to], v, p->octets);
 		watch_in_begin(n->w, to, net_local(n, to), kind,
 			       kind == IN_TCP || kind == IN_FORGED ? &parsed.seg : NULL);
 	}

@@ -214,8 +214,8 @@ static void lose_too_big(struct net *n, struct packet_slot *p, const struct path
 
 static void change(struct net *n, struct packet_slot *p, const struct path *way)
 {
-	if (way->bleaches && middlebox_ecn(p->octets) != ECN_NOT_ECT) {
-		middlebox_set_ecn(p->octets, ECN_NOT_ECT);
+	if (way->bleaches && middlebox_ecn(p->octets) != IP_NOT_ECT) {
+		middlebox_set_ecn(p->octets, IP_NOT_ECT);
 		n->fault[FAULT_BLEACHED]++;
 	}
 	if (way->strips)
@@ -230,12 +230,12 @@ static bool squeeze(struct net *n, struct packet_slot *p, struct path *way, nsec
 	*ret_at = n->now;
 	if (!way->neck.rate)
 		return true;
-	if (!bottleneck_pass(&way->neck, n->now, p->len, middlebox_ecn(p->octets) != ECN_NOT_ECT, ret_at, &mark)) {
+	if (!bottleneck_pass(&way->neck, n->now, p->len, middlebox_ecn(p->octets) != IP_NOT_ECT, ret_at, &mark)) {
 		n->fault[FAULT_QUEUE]++;
 		return false;
 	}
 	if (mark) {
-		middlebox_set_ecn(p->octets, ECN_CE);
+		middlebox_set_ecn(p->octets, IP_CE);
 		n->fault[FAULT_MARKED]++;
 	}
 	return true;

@@ -38,6 +38,11 @@ static const struct drawn_knob {
 	{"net.ipv4.tcp_fin_timeout", 0.4, 1, 150, true},
 	{"net.ipv4.tcp_rfc1337", 0.4, 0, 1, false},
 	{"net.ipv4.tcp_timestamps", 0.4, 0, 2, false},
+	{"net.ipv4.tcp_sack", 0.2, 0, 1, false},
+	{"net.ipv4.tcp_dsack", 0.2, 0, 1, false},
+	{"net.ipv4.tcp_ecn", 0.8, 0, 2, false},
+	{"net.ipv4.tcp_ecn_fallback", 0.2, 0, 1, false},
+	{"net.ipv4.tcp_slow_start_after_idle", 0.3, 0, 1, false},
 	{"net.ipv4.tcp_orphan_retries", 0.3, 0, 6, false},
 	{"net.ipv4.tcp_retries2", 0.6, 2, 10, false},
 	{"net.ipv4.tcp_syn_retries", 0.6, 1, 5, false},
@@ -89,6 +94,7 @@ static void draw_knobs(struct host_setup *h, struct rng *r, unsigned policy)
 	}
 	if (rng_chance(r, 0.05))
 		set_number(h, "engine.time_wait_ms", 0);
+	set_knob(h, "net.ipv4.tcp_congestion_control", rng_chance(r, 0.6) ? "cubic" : "reno");
 	if (policy == POLICY_LINUX_2_6) /* had no such limit: there, two ends did answer each other for ever */
 		set_number(h, "net.ipv4.tcp_invalid_ratelimit", 500);
 	if (policy == POLICY_LINUX_2_6 && rng_chance(r, 0.4))
@@ -125,8 +131,8 @@ static void draw_sizes(struct la_config *c, struct rng *r)
 		.max_bound = rng_chance(r, 0.1) ? between(r, 3, 8) : 64,
 		.max_peers = 16,
 		.max_replies = rng_chance(r, 0.2) ? between(r, 1, 8) : 64,
-		.send_buffer = 2048U << rng_below(r, 6),
-		.receive_buffer = 2048U << rng_below(r, 6),
+		.send_buffer = 2048U << rng_below(r, 8),
+		.receive_buffer = 2048U << rng_below(r, 8),
 		.mtu = rng_chance(r, 0.6) ? 1500 : between(r, 576, 1500),
 	};
 	while (la_size(c) > HOST_MEMORY && c->max_sockets > 1)
@@ -173,6 +179,23 @@ static uint16_t share(struct rng *r, double chance, uint32_t high)
 	return (uint16_t)(rng_chance(r, chance) ? draw_log(r, 16, high) : 0);
 }
 
+/* A link that is slow, so that a queue grows: from a modem's to one that a few connections fill. */
+static struct bottleneck draw_bottleneck(struct rng *r)
+{
+	struct bottleneck b = {.rate = draw_log(r, 20000, 5000000), .queue_max = (uint32_t)draw_log(r, 3000, 100000)};
+
+	if (rng_chance(r, 0.5))
+		b.mark_above = (uint32_t)draw_log(r, 1, b.queue_max / 4);
+	return b;
+}
+
+/* Links narrower than IPv6 allows are rare: there nothing of it gets through that is longer. */
+static void draw_width(struct path *p, struct rng *r)
+{
+	p->mtu = (uint16_t)(rng_chance(r, 0.9) ? between(r, 1280, 1499) : between(r, 576, 1279));
+	p->too_big = rng_chance(r, 0.7) ? UINT16_MAX : (uint16_t)draw_log(r, 16, 60000);
+}
+
 static void draw_path(struct path *p, struct rng *r, nsec_t lifetime, enum sim_faults faults)
 {
 	double c = faults == SIM_FAULTS_NONE ? 0 : faults == SIM_FAULTS_SOME ? 0.35 : 0.8;
@@ -188,6 +211,13 @@ static void draw_path(struct path *p, struct rng *r, nsec_t lifetime, enum sim_f
 	p->damage = share(r, c, 6000);
 	p->replay = share(r, c, 8000);
 	p->icmp = share(r, c / 2, 65000);
+	p->lie = share(r, c / 4, 3000);
+	if (rng_chance(r, c / 2))
+		p->neck = draw_bottleneck(r);
+	if (rng_chance(r, c / 4))
+		draw_width(p, r);
+	p->bleaches = rng_chance(r, c / 8);
+	p->strips = rng_chance(r, c / 8);
 	if (faults == SIM_FAULTS_ALL)
 		p->stale = share(r, 0.3, 3000);
 }
@@ -206,6 +236,10 @@ static bool draw_paths(struct setup *s, struct net *n, struct rng *r, enum sim_f
 
 /* ---- the whole ---- */
 
+enum {
+	WORK_MAX = 4000000
+}; /* octets of all connections: a run shall not last longer than some hundredths of a second */
+
 static void draw_work(struct setup *s, struct rng *r, enum sim_faults faults)
 {
 	bool some = faults != SIM_FAULTS_NONE;
@@ -218,7 +252,9 @@ static void draw_work(struct setup *s, struct rng *r, enum sim_faults faults)
 	s->simultaneous = rng_chance(r, 0.6) ? 0.02 : 0.3;
 	s->refused = 0.03;
 	s->rude = rng_chance(r, 0.3) ? 0 : rng_below(r, 101) / 100.0;
-	s->bytes_max = (uint32_t)draw_log(r, 16, rng_chance(r, 0.1) ? 200000 : 8000);
+	s->bytes_max = (uint32_t)draw_log(r, 16, rng_chance(r, 0.25) ? 800000 : 8000);
+	if ((uint64_t)s->n_starts * s->bytes_max > WORK_MAX)
+		s->bytes_max = WORK_MAX / s->n_starts;
 	s->n_listener_closes = rng_chance(r, 0.2) ? between(r, 1, 3) : 0;
 	s->n_cuts = some && rng_chance(r, 0.3) ? between(r, 1, 4) : 0;
 	s->n_restarts = some && rng_chance(r, 0.25) ? between(r, 1, 3) : 0;

@@ -5,7 +5,7 @@
 #include "sim/net.h"
 
 enum sim_faults { SIM_FAULTS_DRAWN, SIM_FAULTS_NONE, SIM_FAULTS_SOME, SIM_FAULTS_ALL };
-enum { HOST_KNOBS_MAX = 48, HOST_MEMORY = 12 << 20 };
+enum { HOST_KNOBS_MAX = 64, HOST_MEMORY = 12 << 20 };
 
 struct knob_setting {
 	const char *name;

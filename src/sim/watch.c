@@ -60,6 +60,8 @@ void watch_learn(struct watch *w, unsigned host, const struct la_engine *e)
 	r->port_low = (uint16_t)v;
 	la_knob_get(e, "port_high", &v);
 	r->port_high = (uint16_t)v;
+	la_knob_get(e, "engine.rto_min_ms", &v);
+	r->rto_min = (nsec_t)v * NSEC_PER_MS;
 }
 
 struct la_endpoint watch_endpoint(const struct addr *a, uint16_t port)
@@ -206,6 +208,7 @@ static void begin(struct watch *w, struct shadow *s, bool passive)
 	s->took_over = s->tw_inc && w->inc[s->tw_inc].has_iss && (s->time_wait || is_taken_over(w, s));
 	s->fin_out = s->has_right = s->has_adv = s->has_rcv = s->scaled_in = s->scaled_out = false;
 	s->scale_in = s->scale_out = 0;
+	s->data = (struct data_shadow){0};
 	if (w->n_incs == INCARNATIONS_MAX) {
 		s->inc = 0;
 		return;

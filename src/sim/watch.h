@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "engine/fsm.h"
+#include "sim/spans.h"
 #include "sim/verdict.h"
 #include "wire/packet.h"
 
@@ -20,6 +21,7 @@ struct watch_rules { /* of one host; what its knobs say */
 	unsigned tw_reuse; /* tcp_tw_reuse */
 	bool rfc1337, recycles; /* engine.tw_full = recycle-oldest */
 	uint16_t port_low, port_high;
+	nsec_t rto_min;
 };
 
 /* One connection at one host, from its first state to its last. Number 0 is nobody. */
@@ -38,6 +40,17 @@ struct incarnation {
 	bool had_time_wait;
 	unsigned ended_by, tw_ended_by; /* an edge, or ENDED_ */
 	uint8_t host;
+};
+
+struct data_shadow { /* of the data path */
+	struct spans arrived, told; /* octets from the IRS on; told: by SACK, beyond what was acknowledged */
+	bool asked_out, asked_in, agreed_out, agreed_in; /* for ECN, by SYN and SYN+ACK */
+	bool ce_in, echo_due; /* CE came; and no CWR since */
+	bool heard; /* anything, since text was sent */
+	uint8_t first_flight; /* segments of text before that */
+	uint32_t again; /* times that the same octets went again in a row, and nothing came */
+	seq_t again_seq;
+	nsec_t again_at, again_gap;
 };
 
 struct shadow { /* of a four-tuple at a host */
@@ -62,12 +75,14 @@ struct shadow { /* of a four-tuple at a host */
 	bool fin_again, fin_has_ts; /* it came in the call under way, with that timestamp */
 	uint32_t fin_ts;
 	seq_t fin_past; /* one past it */
+	struct data_shadow data;
 };
 
 /* What was seen at one host since its engine was made. */
 struct seen {
 	uint64_t edge[N_EDGES];
 	uint64_t in, in_bad_ip, in_other, in_icmp, in_tcp_bad, in_bad_csum, in_tcp;
+	uint64_t in_ecn[4]; /* packets by their ECN field */
 	uint64_t out, out_rst, out_syn_ack_again;
 	uint64_t attempt_fails; /* as Linux counts: a passive handshake that times out does not */
 	uint64_t passive_estab; /* F5_09 of connections from a listener */
@@ -112,6 +127,9 @@ void watch_in_begin(struct watch *w, unsigned host, nsec_t at, enum input_kind k
 void watch_in_end(struct watch *w);
 void watch_fin_again(struct watch *w, struct shadow *s, const struct seg *g); /* watch_in_end()'s */
 void watch_restarted(const struct watch *w, struct shadow *s, const struct la_time_wait *tw); /* watch_settle()'s */
+void watch_data_out(struct watch *w, struct shadow *s,
+		    const struct seg *g); /* watch_out()'s, before the shadow learns of it */
+void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g); /* watch_in_end()'s */
 /* After every call: are those that entered TIME_WAIT in the store? */
 void watch_settle(struct watch *w, unsigned host, const struct la_engine *e);
 void watch_restart(struct watch *w, unsigned host); /* its memory is lost */

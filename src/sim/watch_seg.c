@@ -100,6 +100,7 @@ void watch_out(struct watch *w, unsigned host, const struct seg *g)
 		FAIL(w->v, CHECK_SILENCE, host, &local, &remote, "%s from a connection that is over", seg_text(g).s);
 	if (!s || (s->live == CLOSED && !s->time_wait))
 		return; /* the last ACK of one that has ended, a cookie */
+	watch_data_out(w, s, g);
 	if (g->flags & F_SYN && s->live != CLOSED)
 		check_syn(w, s, g);
 	if (synchronized(s))
@@ -143,6 +144,7 @@ void watch_in_end(struct watch *w)
 	if (s->reopening)
 		FAIL(w->v, CHECK_FOUR_TUPLE, s->host, &local, &remote,
 		     "a SYN made a connection beside one in TIME_WAIT");
+	watch_data_in(w, s, g);
 	past = seq_add(g->seq, seg_span(g));
 	if (s->time_wait && (g->flags & (F_FIN | F_SYN | F_RST)) == F_FIN)
 		watch_fin_again(w, s, g);

@@ -71,7 +71,7 @@ static struct seg segment(bool v6)
 	s.seq = seq(12345);
 	s.len = 6;
 	s.text = text;
-	s.tos = 0xb8 | ECN_ECT_0;
+	s.tos = 0xb8 | IP_ECT_0;
 	return s;
 }
 
@@ -84,7 +84,7 @@ TEST(ecn_field__is_changed_and_the_packet_stays_good)
 			uint8_t o[256];
 			size_t len = packet_write(o, sizeof(o), &s, 0);
 
-			assert_int_equal(middlebox_ecn(o), ECN_ECT_0);
+			assert_int_equal(middlebox_ecn(o), IP_ECT_0);
 			middlebox_set_ecn(o, to);
 			assert_int_equal(middlebox_ecn(o), to);
 			assert_int_equal(packet_parse(&p, o, len, 0), WIRE_TCP);

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "sim/agenda.h"
 #include "sim/clock.h"
+#include "sim/spans.h"
 #include "sim/stream.h"
 #include "tests/unit/sim/rig.h"
 
@@ -34,6 +35,55 @@ TEST(agenda__gives_by_time_and_equal_times_in_order)
 	}
 	assert_int_equal(agenda_next_at(a), NSEC_NEVER);
 	free(a);
+}
+
+/* ---- spans ---- */
+
+/* Against one bit an octet. */
+TEST(spans__know_what_was_added)
+{
+	struct spans s = {0};
+	bool there[400] = {false};
+	struct rng rng;
+
+	rng_seed(&rng, 3);
+	for (unsigned i = 0; i < 30000; i++) {
+		uint32_t from = rng_below(&rng, 380), to = from + rng_below(&rng, 20);
+		const struct span *a;
+		bool all = true;
+
+		if (i % 40 == 0) {
+			s = (struct spans){0};
+			memset(there, 0, sizeof(there));
+		}
+		spans_add(&s, from, to);
+		assert_false(s.spilt);
+		for (uint32_t k = from; k < to; k++)
+			there[k] = true;
+		from = rng_below(&rng, 380);
+		to = from + 1 + rng_below(&rng, 19);
+		for (uint32_t k = from; k < to; k++)
+			all &= there[k];
+		assert_int_equal(spans_have(&s, from, to), all);
+		a = spans_around(&s, from);
+		assert_int_equal(a != NULL, there[from]);
+		assert_true(!a || (!(a->from && there[a->from - 1]) && !there[a->to]));
+		if (i % 7 == 0) { /* the piece it is in stays whole */
+			uint32_t kept = a ? a->from : from;
+
+			spans_forget_below(&s, from);
+			memset(there, 0, kept);
+		}
+	}
+}
+
+TEST(spans__too_many_pieces_and_nothing_is_known)
+{
+	struct spans s = {0};
+
+	for (uint32_t i = 0; i <= SPANS_MAX; i++)
+		spans_add(&s, 10 * i, 10 * i + 5);
+	assert_true(s.spilt && spans_have(&s, 7, 8) && !spans_around(&s, 2));
 }
 
 /* ---- clock ---- */
@@ -144,7 +194,8 @@ TEST(loss_and_duplication__are_as_likely_as_said)
 	assert_in_range(arrived, 7990, 8000);
 }
 
-RUN(T(agenda__gives_by_time_and_equal_times_in_order), T(clock__never_goes_back_and_wakes_not_too_early),
+RUN(T(spans__know_what_was_added), T(spans__too_many_pieces_and_nothing_is_known),
+    T(agenda__gives_by_time_and_equal_times_in_order), T(clock__never_goes_back_and_wakes_not_too_early),
     T(clock__what_is_over_already_is_now), T(stream__octets_tell_sender_and_place),
     T(stream__the_first_wrong_octet_is_found), T(damage__is_always_seen_by_a_checksum),
     T(loss_and_duplication__are_as_likely_as_said))

@@ -388,6 +388,206 @@ TEST(what_is_left_in_the_end__is_seen)
 	}
 }
 
+/* ---- the data path ---- */
+
+static void takes(unsigned from, struct seg s)
+{
+	arriving = s;
+	watch_in_begin(w, 1 - from, 0, IN_TCP, &arriving);
+	watch_in_end(w);
+}
+
+static struct seg text_of(unsigned from, uint32_t number, uint32_t len, unsigned tos)
+{
+	struct seg s = seg_of(from, F_ACK, number, from ? 101 : 501);
+
+	s.len = len;
+	s.tos = (uint8_t)tos;
+	s.wnd = 60000;
+	return s;
+}
+
+/* Host 1 acknowledges ack and tells of from .. to. */
+static void tells(uint32_t ack, uint32_t from, uint32_t to)
+{
+	struct seg s = seg_of(1, F_ACK, 501, ack);
+
+	s.opts.n_sack = 1;
+	s.opts.sack[0].from = seq(from);
+	s.opts.sack[0].to = seq(to);
+	watch_out(w, 1, &s);
+}
+
+/* 101 to 200 are missing at host 1, 201 to 300 are there. */
+static void open_with_gap(void)
+{
+	open_both();
+	takes(0, text_of(0, 201, 100, 0));
+}
+
+TEST(sack_of_what_arrived__breaks_no_rule)
+{
+	open_with_gap();
+	tells(101, 201, 301);
+	takes(0, text_of(0, 201, 100, 0));
+	tells(101, 201, 301);
+	takes(0, text_of(0, 101, 100, 0));
+	sends(1, F_ACK, 501, 301);
+	tells(301, 101, 201); /* D-SACK */
+	assert_false(v.failed);
+}
+
+TEST(sack_of_what_never_came__is_seen)
+{
+	open_with_gap();
+	tells(101, 200, 301);
+	says(CHECK_SACK);
+	open_with_gap();
+	tells(101, 201, 302);
+	says(CHECK_SACK);
+	open_with_gap();
+	tells(101, 301, 201);
+	says(CHECK_SACK);
+}
+
+TEST(sack_that_is_taken_back__is_seen)
+{
+	open_with_gap();
+	tells(101, 201, 301);
+	takes(0, text_of(0, 101, 100, 0));
+	sends(1, F_ACK, 501, 201);
+	says(CHECK_SACK);
+	open_with_gap();
+	tells(101, 201, 301);
+	takes(0, text_of(0, 101, 150, 0));
+	sends(1, F_ACK, 501, 251);
+	says(CHECK_SACK);
+}
+
+/* As open_both(), and they agree on ECN, or do not. */
+static void open_with_ecn(bool agrees)
+{
+	open_both();
+	w->shadow[0].data = (struct data_shadow){.asked_out = true, .agreed_in = agrees};
+	w->shadow[1].data = (struct data_shadow){.asked_in = true, .agreed_out = agrees};
+	sends(0, F_ACK, 101, 501);
+	takes(0, text_of(0, 101, 100, 2));
+	sends(1, F_ACK, 501, 201);
+	assert_false(v.failed);
+}
+
+static void sends_text(unsigned from, uint32_t number, uint32_t len, unsigned tos)
+{
+	struct seg s = text_of(from, number, len, tos);
+
+	w->shadow[from].right = seq(60000);
+	w->shadow[from].has_right = true;
+	watch_out(w, from, &s);
+}
+
+TEST(ect_on_new_text__breaks_no_rule)
+{
+	open_with_ecn(true);
+	sends_text(0, 101, 100, 2);
+	sends_text(0, 101, 100, 0);
+	sends_text(0, 201, 100, 2);
+	assert_false(v.failed);
+}
+
+TEST(ect_where_it_must_not_be__is_seen)
+{
+	open_with_ecn(true);
+	sends_text(0, 101, 100, 2);
+	sends_text(0, 101, 100, 2); /* again */
+	says(CHECK_ECN);
+	open_with_ecn(true);
+	sends_text(0, 101, 0, 2);
+	says(CHECK_ECN);
+	open_with_ecn(true);
+	sends_text(0, 101, 100, 1);
+	says(CHECK_ECN);
+	open_with_ecn(false);
+	sends_text(0, 101, 100, 2);
+	says(CHECK_ECN);
+}
+
+TEST(an_echo__is_there_from_ce_to_cwr_and_not_else)
+{
+	open_with_ecn(true);
+	takes(0, text_of(0, 201, 100, 3));
+	sends(1, F_ACK | F_ECE, 501, 301);
+	assert_false(v.failed);
+	sends(1, F_ACK, 501, 301);
+	says(CHECK_ECN);
+	open_with_ecn(true);
+	takes(0, text_of(0, 201, 100, 3));
+	{
+		struct seg s = text_of(0, 301, 100, 2);
+
+		s.flags |= F_CWR;
+		takes(0, s);
+	}
+	sends(1, F_ACK, 501, 401);
+	assert_false(v.failed);
+	open_with_ecn(true);
+	sends(1, F_ACK | F_ECE, 501, 201);
+	says(CHECK_ECN);
+	open_with_ecn(false);
+	sends(0, F_ACK | F_CWR, 101, 501);
+	says(CHECK_ECN);
+}
+
+TEST(a_first_flight_of_more_than_ten__is_seen)
+{
+	open_both();
+	for (uint32_t i = 0; i < 11; i++)
+		sends_text(0, 101 + 10 * i, 10, 0);
+	assert_false(v.failed);
+	sends_text(0, 211, 10, 0);
+	says(CHECK_FLIGHT);
+	open_both();
+	sends_text(0, 101, 10, 0);
+	takes(1, seg_of(1, F_ACK, 501, 111));
+	for (uint32_t i = 1; i < 30; i++)
+		sends_text(0, 101 + 10 * i, 10, 0);
+	assert_false(v.failed);
+}
+
+static void again_after(unsigned ms)
+{
+	v.now += ms * NSEC_PER_MS;
+	sends_text(0, 101, 10, 0);
+}
+
+TEST(a_timer_that_does_not_wait_longer__is_seen)
+{
+	open_both();
+	w->rules[0].rto_min = 200 * NSEC_PER_MS;
+	again_after(0);
+	again_after(10); /* a probe, or recovery */
+	again_after(300);
+	again_after(600);
+	again_after(600);
+	assert_false(v.failed);
+	again_after(300);
+	says(CHECK_PACE);
+	open_both();
+	w->rules[0].rto_min = 200 * NSEC_PER_MS;
+	again_after(0);
+	again_after(10);
+	again_after(20);
+	again_after(100);
+	says(CHECK_PACE);
+	open_both();
+	again_after(0);
+	again_after(10);
+	again_after(300);
+	takes(1, seg_of(1, F_ACK, 501, 101)); /* something came */
+	again_after(1);
+	again_after(1);
+	assert_false(v.failed);
+}
+
 TEST(the_first_violation__is_the_one_that_is_told)
 {
 	v = (struct verdict){.now = 7};
@@ -406,4 +606,7 @@ RUN(T(a_whole_life__breaks_no_rule), T(an_edge_from_another_state__is_a_broken_c
     T(an_iss_within_the_connection_before__is_seen), T(an_ack_of_what_never_came__is_seen),
     T(a_window_taken_back__is_seen), T(words_from_the_dead__are_seen), T(a_connection_that_stays__is_seen_at_the_end),
     T(a_restart__ends_all_of_that_host), T(ports__are_taken_when_all_are), T(counters_that_do_not_add_up__are_seen),
-    T(what_is_left_in_the_end__is_seen), T(the_first_violation__is_the_one_that_is_told))
+    T(what_is_left_in_the_end__is_seen), T(sack_of_what_arrived__breaks_no_rule), T(sack_of_what_never_came__is_seen),
+    T(sack_that_is_taken_back__is_seen), T(ect_on_new_text__breaks_no_rule), T(ect_where_it_must_not_be__is_seen),
+    T(an_echo__is_there_from_ce_to_cwr_and_not_else), T(a_first_flight_of_more_than_ten__is_seen),
+    T(a_timer_that_does_not_wait_longer__is_seen), T(the_first_violation__is_the_one_that_is_told))
