@@ -113,6 +113,10 @@ static void look(struct fuzz *r, const struct seg *s)
 		f->has_iss = true;
 		f->snd_nxt = seq_add(s->seq, 1);
 	}
+	for (unsigned i = 0; i < s->opts.n_sack; i++)
+		must(seq_lt(s->opts.sack[i].from, s->opts.sack[i].to));
+	if (s->tos & 3) /* ECT(0), on text that was never sent before */
+		must((s->tos & 3) == 2 && s->len && !(f->has_iss && seq_lt(s->seq, f->snd_nxt)));
 	for (uint32_t i = 0; f->has_iss && i < s->len; i++)
 		must(s->text[i] == (uint8_t)(s->seq.v + i - f->iss.v - 1));
 	if (!(s->flags & F_RST))
@@ -310,6 +314,13 @@ static void knob(struct fuzz *r)
 		{"net.ipv4.tcp_rfc1337", "1"},
 		{"net.ipv4.ip_local_port_range", "40000 40000"},
 		{"net.ipv4.tcp_orphan_retries", "1"},
+		{"net.ipv4.tcp_sack", "0"},
+		{"net.ipv4.tcp_sack", "1"},
+		{"net.ipv4.tcp_dsack", "0"},
+		{"net.ipv4.tcp_ecn", "0"},
+		{"net.ipv4.tcp_ecn", "1"},
+		{"net.ipv4.tcp_congestion_control", "reno"},
+		{"net.ipv4.tcp_congestion_control", "cubic"},
 		{"net.ipv4.tcp_retries2", "1"},
 	};
 	const char *const *one = settings[octet(r) % ARRAY_LEN(settings)];
@@ -328,6 +339,19 @@ static void in(struct fuzz *r, const struct seg *s)
 	la_input(r->h, r->now, packet, len);
 }
 
+/* Blocks of what the engine sent, most of the time, and an ECN field. */
+static void sack_and_ecn(struct fuzz *r, const struct flow *f, struct seg *s)
+{
+	unsigned what = octet(r);
+
+	s->tos = what & 3;
+	s->opts.n_sack = (uint8_t)((what >> 2) % (SACK_BLOCKS_MAX + 1));
+	for (unsigned i = 0; i < s->opts.n_sack; i++) {
+		s->opts.sack[i].from = seq_sub(f->snd_nxt, number(r) + offset(r));
+		s->opts.sack[i].to = seq_add(s->opts.sack[i].from, number(r));
+	}
+}
+
 static void options(struct fuzz *r, struct flow *f, struct seg *s, unsigned which)
 {
 	s->opts.has_ts = which & 1;
@@ -342,6 +366,8 @@ static void options(struct fuzz *r, struct flow *f, struct seg *s, unsigned whic
 		s->opts.mss = (uint16_t)(octet(r) * 8);
 		s->opts.wscale = (uint8_t)(octet(r) % 16);
 	}
+	if (which & 128)
+		sack_and_ecn(r, f, s);
 }
 
 static struct seg segment_of(const struct flow *f, uint8_t flags)
@@ -402,6 +428,8 @@ static void syn(struct fuzz *r)
 	struct flow *f = flow_of(r, what & 1, what & 2 ? 81 : 80, (uint16_t)(1 + (what >> 2) % 4));
 	struct seg s = segment_of(f, F_SYN);
 
+	if (what & 64)
+		s.flags |= F_ECE | F_CWR;
 	s.seq = seq_add(s.seq, octet(r) << 8);
 	options(r, f, &s, octet(r));
 	complete(r, &s);
