@@ -57,6 +57,7 @@ struct net_ops { /* each may be NULL */
 	void *arg;
 	void (*event)(void *arg, unsigned host, const struct la_event *ev);
 	void (*timer)(void *arg, uint32_t what); /* of net_at() */
+	void (*sent)(void *arg, unsigned from, const struct seg *s); /* before the watch learns of it */
 	bool (*filter)(void *arg, unsigned from, const struct seg *s); /* false: the packet is lost */
 	void *tap_arg;
 	void (*tap)(void *tap_arg, nsec_t at, const uint8_t *packet, size_t len); /* every packet as it arrives */

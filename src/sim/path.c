@@ -288,6 +288,8 @@ void path_send(struct net *n, unsigned from, struct packet_slot *p)
 		path_slot_free(n, p);
 		return;
 	}
+	if (n->ops.sent)
+		n->ops.sent(n->ops.arg, from, &parsed.seg);
 	if (n->w)
 		watch_out(n->w, from, &parsed.seg);
 	p->to = (uint8_t)net_owner(n, parsed.seg.dst.b);

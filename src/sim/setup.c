@@ -42,6 +42,14 @@ static const struct drawn_knob {
 	{"net.ipv4.tcp_dsack", 0.2, 0, 1, false},
 	{"net.ipv4.tcp_ecn", 0.8, 0, 2, false},
 	{"net.ipv4.tcp_ecn_fallback", 0.2, 0, 1, false},
+	{"net.ipv4.tcp_recovery", 0.3, 0, 7, false},
+	{"net.ipv4.tcp_early_retrans", 0.3, 0, 4, false},
+	{"net.ipv4.tcp_frto", 0.3, 0, 2, false},
+	{"net.ipv4.tcp_reordering", 0.2, 1, 20, true},
+	{"net.ipv4.tcp_max_reordering", 0.1, 1, 300, true},
+	{"net.ipv4.tcp_retrans_collapse", 0.3, 0, 1, false},
+	{"net.ipv4.tcp_moderate_rcvbuf", 0.2, 0, 1, false},
+	{"net.ipv4.tcp_shrink_window", 0.1, 0, 1, false},
 	{"net.ipv4.tcp_slow_start_after_idle", 0.3, 0, 1, false},
 	{"net.ipv4.tcp_orphan_retries", 0.3, 0, 6, false},
 	{"net.ipv4.tcp_retries2", 0.6, 2, 10, false},
@@ -80,6 +88,22 @@ static void set_number(struct host_setup *h, const char *name, uint64_t value)
 	set_knob(h, name, text);
 }
 
+/* Little memory for all that is received, in pages: windows stop growing, and what came out of order may be dropped again. */
+static void draw_memory(struct host_setup *h, struct rng *r)
+{
+	uint32_t most = (uint32_t)draw_log(r, 4, 128), first = (uint32_t)draw_log(r, 2048, 131072);
+	char text[32];
+
+	if (rng_chance(r, 0.1)) {
+		snprintf(text, sizeof(text), "%u %u %u", most / 2, most * 3 / 4, most);
+		set_knob(h, "net.ipv4.tcp_mem", text);
+	}
+	if (rng_chance(r, 0.2)) {
+		snprintf(text, sizeof(text), "2048 %u %u", first, first * between(r, 1, 8));
+		set_knob(h, "net.ipv4.tcp_rmem", text);
+	}
+}
+
 static void draw_knobs(struct host_setup *h, struct rng *r, unsigned policy)
 {
 	uint32_t ports = (uint32_t)draw_log(r, 2, 256), low = 40000 + rng_below(r, 8192);
@@ -94,6 +118,7 @@ static void draw_knobs(struct host_setup *h, struct rng *r, unsigned policy)
 	}
 	if (rng_chance(r, 0.05))
 		set_number(h, "engine.time_wait_ms", 0);
+	draw_memory(h, r);
 	set_knob(h, "net.ipv4.tcp_congestion_control", rng_chance(r, 0.6) ? "cubic" : "reno");
 	if (policy == POLICY_LINUX_2_6) /* had no such limit: there, two ends did answer each other for ever */
 		set_number(h, "net.ipv4.tcp_invalid_ratelimit", 500);

@@ -35,6 +35,8 @@ void watch_mix(struct watch *w, uint64_t x)
 	w->hash ^= w->hash >> 29;
 }
 
+enum { PLENTY_PAGES = 4096 };
+
 void watch_learn(struct watch *w, unsigned host, const struct la_engine *e)
 {
 	struct watch_rules *r = &w->rules[host];
@@ -62,6 +64,10 @@ void watch_learn(struct watch *w, unsigned host, const struct la_engine *e)
 	r->port_high = (uint16_t)v;
 	la_knob_get(e, "engine.rto_min_ms", &v);
 	r->rto_min = (nsec_t)v * NSEC_PER_MS;
+	la_knob_get(e, "net.ipv4.tcp_shrink_window", &v);
+	r->shrinks = v != 0;
+	la_knob_get(e, "mem_max", &v);
+	r->reneges = v < PLENTY_PAGES;
 }
 
 struct la_endpoint watch_endpoint(const struct addr *a, uint16_t port)

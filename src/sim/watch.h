@@ -22,6 +22,8 @@ struct watch_rules { /* of one host; what its knobs say */
 	bool rfc1337, recycles; /* engine.tw_full = recycle-oldest */
 	uint16_t port_low, port_high;
 	nsec_t rto_min;
+	bool shrinks; /* tcp_shrink_window */
+	bool reneges; /* tcp_mem is so low that what was received may be dropped */
 };
 
 /* One connection at one host, from its first state to its last. Number 0 is nobody. */

@@ -49,7 +49,7 @@ static void check_sack(struct watch *w, struct shadow *s, const struct seg *g)
 	if (!place(w, s, g->ack, &ack))
 		return;
 	told = spans_around(&s->data.told, ack);
-	if (told)
+	if (told && !w->rules[s->host].reneges)
 		FAIL(w->v, CHECK_SACK, s->host, &s->local, &s->remote,
 		     "acknowledges up to %u octets after the IRS, but had told of %u to %u", ack, told->from, told->to);
 	spans_forget_below(&s->data.told, ack);
@@ -162,7 +162,8 @@ void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g)
 		return;
 	/* What is next in order, and in the window, is certainly taken. */
 	if ((g->tos & ECN_MASK) == IP_CE && g->len && s->live == ESTABLISHED && !(g->flags & F_CWR) &&
-	    d->arrived.n == 1 && d->arrived.at[0].to == from && s->has_adv && seq_le(seq_add(g->seq, g->len), s->adv))
+	    !w->rules[s->host].reneges && d->arrived.n == 1 && d->arrived.at[0].to == from && s->has_adv &&
+	    seq_le(seq_add(g->seq, g->len), s->adv))
 		d->echo_due = true;
 	spans_add(&d->arrived, from, to);
 }

@@ -76,7 +76,7 @@ static void check_ack(struct watch *w, struct shadow *s, const struct seg *g)
 	if (!synchronized(s) || g->flags & F_SYN || s->live == FIN_WAIT_2)
 		return;
 	edge = seq_add(g->ack, window_of(s, g, s->scale_out));
-	if (s->has_adv && seq_lt(seq_add(edge, 1U << s->scale_out), s->adv))
+	if (s->has_adv && !w->rules[s->host].shrinks && seq_lt(seq_add(edge, 1U << s->scale_out), s->adv))
 		FAIL(w->v, CHECK_WINDOW, s->host, &s->local, &s->remote, "takes %u octets of window back",
 		     s->adv.v - edge.v);
 	s->adv = s->has_adv ? seq_max(s->adv, edge) : edge;

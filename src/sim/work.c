@@ -109,6 +109,30 @@ static void on_event(void *arg, unsigned host, const struct la_event *ev)
 	}
 }
 
+/* ---- what is sent ---- */
+
+enum { PROBES = 1 }; /* a tail loss probe goes whatever the window says (RFC 8985 7.3) */
+
+/* New text goes: what is in flight then, as TCP_INFO counts it, is within the congestion window. */
+static void on_sent(void *arg, unsigned host, const struct seg *s)
+{
+	struct work *k = arg;
+	struct la_endpoint local = watch_endpoint(&s->src, s->sport), remote = watch_endpoint(&s->dst, s->dport);
+	const struct shadow *sh = s->len ? watch_find(k->w, host, &local, &remote) : NULL;
+	struct la_tcp_info info;
+	uint32_t flow, in_flight;
+
+	if (!sh || sh->live < ESTABLISHED || seq_lt(s->seq, sh->sent))
+		return;
+	flow = k->w->inc[sh->inc].flow;
+	if (!flow || !k->flow[flow - 1].sock || la_tcp_info(k->net->host[host].e, k->flow[flow - 1].sock, &info))
+		return;
+	in_flight = info.tcpi_unacked - info.tcpi_sacked - info.tcpi_lost + info.tcpi_retrans;
+	if (in_flight > info.tcpi_snd_cwnd + PROBES)
+		FAIL(k->w->v, CHECK_FLIGHT, host, &local, &remote,
+		     "%u segments in flight with a congestion window of %u", in_flight, info.tcpi_snd_cwnd);
+}
+
 /* ---- connections ---- */
 
 static void note_refusal(struct work *k, int err)
@@ -427,6 +451,7 @@ int work_begin(struct work *k, struct net *n, uint64_t seed)
 	n->ops.arg = k;
 	n->ops.event = on_event;
 	n->ops.timer = on_timer;
+	n->ops.sent = on_sent;
 	for (unsigned h = 0; h < k->setup.n_hosts; h++) {
 		int err;
 

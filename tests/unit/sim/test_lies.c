@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/engine.h"
 #include "sim/path.h"
 #include "sim/work.h"
 
@@ -16,6 +17,7 @@ static struct world {
 	struct net n;
 	struct work k;
 	void (*event)(void *arg, unsigned host, const struct la_event *ev);
+	void (*sent)(void *arg, unsigned host, const struct seg *s);
 	unsigned lies;
 } * x;
 
@@ -69,6 +71,7 @@ static void begin(double rude)
 	s->n_listener_closes = s->n_cuts = s->n_restarts = s->n_floods = s->n_forged = 0;
 	assert_int_equal(work_begin(&x->k, &x->n, 5), 0);
 	x->event = x->n.ops.event;
+	x->sent = x->n.ops.sent;
 }
 
 static void finish(void)
@@ -183,6 +186,30 @@ TEST(a_packet_from_the_address_of_another_host__is_seen)
 	says(CHECK_WIRE);
 }
 
+/* The windows are said to be smaller than they are. */
+static void belittle(void *arg, unsigned host, const struct seg *s)
+{
+	struct engine *e = engine_of(x->n.host[host].e);
+	uint32_t cwnd[64];
+
+	must(e->n_conns <= ARRAY_LEN(cwnd));
+	for (uint32_t i = 0; i < e->n_conns; i++) {
+		cwnd[i] = e->conns[i].cc.cwnd;
+		e->conns[i].cc.cwnd = 1;
+	}
+	x->sent(arg, host, s);
+	for (uint32_t i = 0; i < e->n_conns; i++)
+		e->conns[i].cc.cwnd = cwnd[i];
+}
+
+TEST(more_in_flight_than_the_window_allows__is_seen)
+{
+	begin(0);
+	x->k.setup.bytes_max = 16000;
+	x->n.ops.sent = belittle;
+	says(CHECK_FLIGHT);
+}
+
 static void keep_from_host_1(void *arg, unsigned host, const struct la_event *ev)
 {
 	if (host == 0 || ev->user < HOSTS_MAX * HOST_LISTENERS)
@@ -216,5 +243,5 @@ TEST(a_record_that_lasts_too_short__is_seen)
 RUN(T(the_truth__breaks_no_rule), T(octets_changed_on_the_way__are_a_broken_stream),
     T(an_end_that_nobody_sent__is_seen), T(an_error_without_its_reason__is_seen),
     T(a_port_refused_while_some_are_free__is_seen), T(a_packet_from_the_address_of_another_host__is_seen),
-    T(an_application_that_nobody_wakes__is_seen), T(a_run_without_end__is_seen),
-    T(a_record_that_lasts_too_short__is_seen))
+    T(an_application_that_nobody_wakes__is_seen), T(more_in_flight_than_the_window_allows__is_seen),
+    T(a_run_without_end__is_seen), T(a_record_that_lasts_too_short__is_seen))
