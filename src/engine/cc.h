@@ -62,6 +62,7 @@ struct cc_ops {
 extern const struct cc_ops cc_newreno; /* "reno": RFC 5681 */
 extern const struct cc_ops cc_cubic; /* "cubic": RFC 9438 */
 
+enum { CC_NAME_MAX = 16 }; /* TCP_CA_NAME_MAX, with its NUL */
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
 const struct cc_ops *cc_of_knob(int64_t value); /* of net.ipv4.tcp_congestion_control */
 

@@ -201,6 +201,7 @@ enum la_opt {
 	LA_TCP_WINDOW_CLAMP, /* 0: none */
 	LA_TCP_INQ, /* kept for the program's own use: la_ioctl() with LA_CM_INQ says what the control message would */
 	LA_TCP_INFO, /* get only: struct la_tcp_info */
+	LA_TCP_CONGESTION, /* a word, at most 15 letters, not terminated when set: "cubic", "reno"; -ENOENT. Got: 16 octets */
 	LA_TCP_CC_INFO, /* get only: of no octets, as for reno and cubic in Linux */
 	LA_IP_MTU_DISCOVER, /* enum la_pmtudisc; IPV6_MTU_DISCOVER too */
 	LA_IP_MTU, /* get only: of the path; -ENOTCONN */

@@ -117,6 +117,24 @@ static int set_window_clamp(struct conn *c, int v)
 	return 0;
 }
 
+static int set_congestion(struct conn *c, const char *value, size_t len)
+{
+	char name[CC_NAME_MAX] = "";
+	const struct cc_ops *ops;
+
+	if (len == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < len && i < sizeof(name) - 1 && value[i]; i++)
+		name[i] = value[i];
+	ops = cc_find(name);
+	if (!ops)
+		return -ENOENT;
+	c->opt.cc = ops;
+	if (c->connected_once)
+		cc_change(&c->cc, ops);
+	return 0;
+}
+
 /* Room to write may have come. */
 static int writable_again(struct conn *c)
 {
@@ -279,6 +297,7 @@ static int set_int(struct conn *c, enum la_opt opt, int v)
 	case LA_SO_SNDLOWAT:
 	case LA_TCP_INFO:
 	case LA_TCP_CC_INFO:
+	case LA_TCP_CONGESTION:
 	case LA_IP_MTU:
 	case LA_N_OPTS:
 		break;
@@ -323,6 +342,8 @@ int la_setsockopt(struct la_engine *h, la_sock s, enum la_opt opt, const void *v
 		return -EFAULT;
 	if (opt == LA_SO_LINGER)
 		return set_linger(c, value, len);
+	if (opt == LA_TCP_CONGESTION)
+		return set_congestion(c, value, len);
 	if (opt == LA_IP_LOCAL_PORT_RANGE && len != sizeof(v))
 		return -EINVAL;
 	if (len < sizeof(v))

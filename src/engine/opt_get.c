@@ -121,6 +121,7 @@ static int64_t get_int(struct conn *c, enum la_opt opt)
 	case LA_SO_LINGER:
 	case LA_TCP_INFO:
 	case LA_TCP_CC_INFO:
+	case LA_TCP_CONGESTION:
 	case LA_N_OPTS:
 		break;
 	}
@@ -135,19 +136,13 @@ static int give(const void *from, size_t n, void *ret, size_t *len)
 	return 0;
 }
 
-int la_getsockopt(struct la_engine *h, la_sock s, enum la_opt opt, void *ret, size_t *len)
+/* Those that are no int. -ENOPROTOOPT: it is one. */
+static int get_struct(const struct conn *c, enum la_opt opt, void *ret, size_t *len)
 {
-	struct conn *c = sock_find(engine_of(h), s);
 	struct la_linger linger;
 	struct la_tcp_info info;
-	uint32_t v;
+	char name[CC_NAME_MAX];
 
-	if (!c)
-		return -EBADF;
-	if ((unsigned)opt >= LA_N_OPTS)
-		return -ENOPROTOOPT;
-	if (!ret || !len)
-		return -EFAULT;
 	if (opt == LA_SO_LINGER) {
 		linger = (struct la_linger){c->opt.linger, c->opt.linger_s};
 		return give(&linger, sizeof(linger), ret, len);
@@ -156,8 +151,27 @@ int la_getsockopt(struct la_engine *h, la_sock s, enum la_opt opt, void *ret, si
 		info_of(c, &info);
 		return give(&info, sizeof(info), ret, len);
 	}
-	if (opt == LA_TCP_CC_INFO)
-		return give(&opt, 0, ret, len);
+	if (opt == LA_TCP_CONGESTION) {
+		memset(name, 0, sizeof(name));
+		memcpy(name, conn_cc(c)->name, strlen(conn_cc(c)->name));
+		return give(name, sizeof(name), ret, len);
+	}
+	return opt == LA_TCP_CC_INFO ? give(&opt, 0, ret, len) : -ENOPROTOOPT;
+}
+
+int la_getsockopt(struct la_engine *h, la_sock s, enum la_opt opt, void *ret, size_t *len)
+{
+	struct conn *c = sock_find(engine_of(h), s);
+	uint32_t v;
+
+	if (!c)
+		return -EBADF;
+	if ((unsigned)opt >= LA_N_OPTS)
+		return -ENOPROTOOPT;
+	if (!ret || !len)
+		return -EFAULT;
+	if (get_struct(c, opt, ret, len) == 0)
+		return 0;
 	if (opt == LA_IP_MTU && !opt_is_connected(c))
 		return -ENOTCONN;
 	v = (uint32_t)get_int(c, opt);

@@ -88,6 +88,30 @@ TEST(setsockopt__an_octet__enough_for_ip_only)
 	pair_done(&p);
 }
 
+TEST(congestion__by_name__and_the_knob_otherwise)
+{
+	struct pair p;
+	char name[20];
+	size_t len = sizeof(name);
+
+	pair_init(&p);
+	struct joint j = pair_join(&p, 80);
+	assert_int_equal(la_getsockopt(p.a, j.client, LA_TCP_CONGESTION, name, &len), 0);
+	assert_int_equal(len, 16);
+	assert_string_equal(name, "cubic");
+	assert_int_equal(la_setsockopt(p.a, j.client, LA_TCP_CONGESTION, "nonesuch", 8), -ENOENT);
+	assert_int_equal(la_setsockopt(p.a, j.client, LA_TCP_CONGESTION, "reno", 0), -EINVAL);
+	assert_int_equal(la_setsockopt(p.a, j.client, LA_TCP_CONGESTION, "renoxx", 4), 0);
+	len = 3;
+	assert_int_equal(la_getsockopt(p.a, j.client, LA_TCP_CONGESTION, name, &len), 0);
+	assert_memory_equal(name, "ren", 3);
+	assert_int_equal(la_knob_set(p.a, "net.ipv4.tcp_congestion_control", "reno"), 0);
+	len = sizeof(name);
+	assert_int_equal(la_getsockopt(p.a, socket_of(p.a, "10.0.0.1"), LA_TCP_CONGESTION, name, &len), 0);
+	assert_string_equal(name, "reno");
+	pair_done(&p);
+}
+
 TEST(sndbuf__of_a_connection__bounds_what_is_taken)
 {
 	struct pair p;
@@ -293,7 +317,7 @@ TEST(tcp_info__new_socket__what_linux_says_of_one)
 }
 
 RUN(T(setsockopt__buffers_and_marks__as_linux), T(setsockopt__connected__clamp_keeps_and_mtu_is_known),
-    T(setsockopt__an_octet__enough_for_ip_only), T(sndbuf__of_a_connection__bounds_what_is_taken),
-    T(rcvlowat__less_than_that__is_not_readable_and_the_end_is), T(recv__trunc__is_thrown_away),
-    T(ioctl__queues__count_as_linux), T(tcp_info__bit_fields__lie_as_in_the_kernel),
+    T(setsockopt__an_octet__enough_for_ip_only), T(congestion__by_name__and_the_knob_otherwise),
+    T(sndbuf__of_a_connection__bounds_what_is_taken), T(rcvlowat__less_than_that__is_not_readable_and_the_end_is),
+    T(recv__trunc__is_thrown_away), T(ioctl__queues__count_as_linux), T(tcp_info__bit_fields__lie_as_in_the_kernel),
     T(tcp_info__new_socket__what_linux_says_of_one))
