@@ -112,6 +112,7 @@ static int send_error(struct conn *c)
 int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, int flags)
 {
 	struct conn *c = sock_find(engine_of(h), s);
+	struct nagle_write w;
 	size_t n;
 
 	if (!c)
@@ -124,10 +125,13 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 		return send_error(c);
 	if (!len)
 		return 0;
+	if (flags & LA_EOR && !nagle_may_end_record(c))
+		return -EAGAIN;
 	n = snd_write(c, data, len);
 	if (!n)
 		return -EAGAIN;
-	c->more = flags & LA_MORE;
+	w = (struct nagle_write){.more = flags & LA_MORE, .ends_record = flags & LA_EOR, .is_short = n < len};
+	nagle_written(c, (uint32_t)n, &w);
 	out_schedule(c);
 	event_lower(c);
 	return (int64_t)n;

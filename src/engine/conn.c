@@ -324,6 +324,9 @@ void conn_established(struct conn *c)
 {
 	c->connected_once = true;
 	rcv_established(c);
+	c->snd_sml = c->snd_una;
+	c->pushed_seq = c->snd_end;
+	c->last_sent_at = c->eng->now; /* TCP_INFO counts from here, as Linux */
 	cc_start(&c->cc, conn_cc(c), c->snd_mss);
 	c->ecn.next = seq_add(c->iss, 1);
 	if (c->total_retrans > 1) /* RFC 5681 3.1; Linux: one SYN alone says little when the timeout is only 1 s */

@@ -40,6 +40,8 @@ struct run { /* octets from .. to - 1 */
 	seq_t from, to;
 };
 
+enum { EOR_MAX = 16 }; /* records of MSG_EOR that wait to be sent */
+
 struct sockopts {
 	bool reuseaddr, reuseport, keepalive, nodelay, no_port /* IP_BIND_ADDRESS_NO_PORT */, linger;
 	uint8_t syn_retries; /* TCP_SYNCNT; 0: the knob */
@@ -76,6 +78,13 @@ struct conn {
 	seq_t snd_end; /* one past the last octet the application gave us */
 	seq_t snd_wl1, snd_wl2;
 	uint32_t snd_wnd, max_snd_wnd; /* octets, scaled */
+	/* nagle.c: */
+	seq_t snd_sml; /* one past the last segment that was sent short */
+	seq_t pushed_seq; /* one past the last octet marked with PSH */
+	seq_t burst_from, burst_end; /* what goes out as one packet of Linux would */
+	nsec_t burst_at;
+	seq_t eor[EOR_MAX]; /* ends of records not yet sent, in order */
+	uint8_t n_eor;
 	/* Receive sequence variables. */
 	seq_t rcv_nxt, irs;
 	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window */
@@ -111,11 +120,13 @@ struct conn {
 	bool connected_once; /* reached ESTABLISHED */
 	uint8_t snd_wscale, rcv_wscale;
 	uint16_t snd_mss, rcv_mss, adv_mss;
+	uint16_t mss_clamp; /* the peer's MSS option, at most ours */
 
 	/* What the next segment is for; out.c clears them. */
 	bool ack_due, syn_due, probe_due, keepalive_due;
 	bool more; /* MSG_MORE on the last send */
-	bool push; /* TCP_NODELAY was set on what is unsent: it goes, corked or not */
+	bool push; /* what is unsent goes, corked or not: TCP_NODELAY was set, or the buffer is full */
+	bool pushed; /* the last octet in the buffer carries PSH */
 	/* When to acknowledge (rcv_ack.c, Linux's icsk_ack). */
 	uint8_t ack_pending; /* of enum ack_pending; 0: nothing came that no ACK was sent for */
 	uint8_t quick; /* so many ACKs at once before they begin to wait */

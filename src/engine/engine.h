@@ -181,11 +181,29 @@ bool out_reset(
 	struct conn *c); /* queues a RST for a connection about to end (3.10.5: SND.NXT); counts if it could not */
 void out_challenge_ack(struct conn *c); /* RFC 5961; under its limits */
 
-/* ---- nagle.c: does a short segment wait, and PSH ---- */
-bool nagle_lets_go(
-	const struct conn *c, uint32_t len,
-	uint32_t unsent); /* len octets of the unsent ones from SND.NXT on, at most a segment: shall they go now? */
-uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len); /* F_PSH or 0 for a segment of this text */
+/* ---- nagle.c: how large the next segment is, whether it waits, and PSH ---- */
+struct nagle_room { /* for new text */
+	uint32_t mss;
+	uint32_t wnd; /* octets beyond SND.NXT that the peer's window allows */
+	uint32_t quota; /* segments that the congestion window allows */
+	bool at_once; /* recovery sends: nothing waits for more */
+};
+struct nagle_write {
+	bool more, ends_record; /* MSG_MORE, MSG_EOR */
+	bool is_short; /* not all was taken */
+};
+/* Octets of the next new segment, at most room->mss; 0: there are none, or none goes now. */
+uint32_t nagle_segment(struct conn *c, const struct nagle_room *room);
+uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len); /* F_PSH or 0 for the new segment that it gave */
+bool nagle_is_pushed(const struct conn *c,
+		     seq_t end); /* PSH that is repeated when the octets before `end` are sent again */
+void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss); /* new text has gone: SND.NXT is `end` */
+void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w); /* they are in the buffer */
+bool nagle_may_end_record(const struct conn *c);
+void nagle_segment_came(struct conn *c); /* c->more: what MSG_MORE kept back is free to go (Linux) */
+
+/* ---- pmtu.c ---- */
+void pmtu_sync_mss(struct conn *c); /* SND.MSS anew: the peer's MSS, its window or the path has changed */
 
 /* ---- snd.c: what was sent: acknowledgement, window, retransmission, recovery ---- */
 size_t snd_write(struct conn *c, const uint8_t *data, size_t len); /* into the buffer; how much fitted */

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 /* Linux wakes a writer when a third of the buffer is free: la_send() would take less, but not worth a wake-up. */
-static bool is_writable(const struct conn *c) { return snd_room(c) >= conn_snd_buf(c) / 3; }
+static bool is_writable(const struct conn *c) { return snd_room(c) >= conn_snd_buf(c) / 3 && nagle_may_end_record(c); }
 
 /* tcp_stream_is_readable(): enough for SO_RCVLOWAT, or the window is so small that no more can come. */
 static bool is_readable(const struct conn *c)

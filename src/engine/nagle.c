@@ -1,26 +1,177 @@
 /* SPDX-License-Identifier: MIT */
-/* nagle.c - whether a short segment goes now or waits for more (RFC 9293 3.7.4, 3.8.6.2.1), and which segments carry PSH (3.9.1.2). */
+/*
+ * nagle.c - how much text the next segment takes, and whether it waits for more: Nagle as Minshall amended it, corks, silly
+ * windows (RFC 9293 3.7.4, 3.8.6.2.1), and which segments carry PSH (3.9.1.2). As Linux, which makes its packets in
+ * bursts: what the windows allow at one time, up to a millisecond's worth, is one large packet to it that is cut in
+ * segments on the way out. Only the last of them may be short, and if there are several it carries PSH.
+ */
 #include "engine/engine.h"
 
-/* The rules of 3.8.6.2.1 by number. */
-bool nagle_lets_go(const struct conn *c, uint32_t len, uint32_t unsent)
-{
-	bool idle = seq_eq(c->snd_una, c->snd_nxt);
+enum {
+	BURST_OCTETS = 65215, /* GSO_LEGACY_MAX_SIZE without the headers */
+	BURST_SEGMENTS_MIN = 2, /* net.ipv4.tcp_min_tso_segs */
+	BURST_SHIFT = 10, /* 1/1024 s of the rate at which a window would be paced */
+	BURST_RTT_SHIFT = 9, /* net.ipv4.tcp_tso_rtt_log: more while the path is short */
+};
 
-	if (len >= conn_mss_now(c))
-		return true; /* (1) */
-	if (len == unsent && c->fin_queued)
-		return true; /* nothing will come to fill the segment up */
-	if (!idle && !c->opt.nodelay && !c->push)
-		return false; /* the Nagle algorithm (3.7.4; SHLD-7) */
-	if (len == unsent && (c->push || !(c->more || c->opt.cork)))
-		return true; /* (2) */
-	if (len >= c->max_snd_wnd / 2)
-		return true; /* (3) */
-	return idle && c->probe_due; /* (4) */
+/* ---- records of MSG_EOR: a segment holds octets of one only ---- */
+
+bool nagle_may_end_record(const struct conn *c) { return c->n_eor < EOR_MAX; }
+
+static void drop_old_records(struct conn *c)
+{
+	uint8_t n = 0;
+
+	while (n < c->n_eor && seq_le(c->eor[n], c->snd_nxt))
+		n++;
+	if (n == 0)
+		return;
+	c->n_eor = (uint8_t)(c->n_eor - n);
+	memmove(&c->eor[0], &c->eor[n], c->n_eor * sizeof(c->eor[0]));
+}
+
+/* Unsent octets that may go into one segment, were it large enough. */
+static uint32_t unsent_of_record(const struct conn *c)
+{
+	return (uint32_t)seq_diff(c->n_eor ? c->eor[0] : c->snd_end, c->snd_nxt);
+}
+
+/* ---- the application writes ---- */
+
+void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w)
+{
+	seq_t from = seq_sub(c->snd_end, taken);
+	bool forced = seq_lt(seq_add(c->pushed_seq, c->max_snd_wnd / 2), c->snd_end);
+	bool new_tail = seq_eq(from, c->snd_nxt) || (c->n_eor && seq_eq(from, c->eor[c->n_eor - 1]));
+
+	c->more = w->more && !w->is_short;
+	c->push = w->is_short || (c->push && !new_tail);
+	c->pushed = !c->more || forced;
+	if (c->pushed)
+		c->pushed_seq = c->snd_end;
+	if (w->ends_record && !w->is_short) {
+		must(c->n_eor < EOR_MAX);
+		c->eor[c->n_eor++] = c->snd_end;
+	}
+}
+
+/* ---- what waits ---- */
+
+/* Something short is on its way already (Minshall): what fills a segment only in part waits for its acknowledgement. */
+static bool short_in_flight(const struct conn *c)
+{
+	return !seq_eq(c->snd_una, c->snd_nxt) && seq_lt(c->snd_una, c->snd_sml) && seq_le(c->snd_sml, c->snd_nxt);
+}
+
+static bool waits_for_more(const struct conn *c)
+{
+	if (c->fin_queued)
+		return false; /* nothing will come to fill the segment up */
+	if (c->opt.cork || c->more)
+		return true;
+	return !c->opt.nodelay && !c->push && short_in_flight(c);
+}
+
+static bool tail_waits(const struct conn *c) { return c->n_eor == 0 && !c->push && waits_for_more(c); }
+
+/* ---- bursts ---- */
+
+/* tcp_tso_autosize(): segments that go out in a millisecond at the rate at which Linux would pace this window. */
+static uint32_t burst_segments(const struct conn *c, uint32_t mss)
+{
+	uint32_t cwnd = c->cc.cwnd, percent = cwnd < c->cc.ssthresh / 2 ? 200 : 120;
+	uint32_t rtt = (uint32_t)(c->srtt8_us / 8), near = rtt >> BURST_RTT_SHIFT;
+	uint64_t octets = BURST_OCTETS;
+
+	if (rtt) {
+		octets = (uint64_t)cwnd * mss * (percent * 10000U) / rtt >> BURST_SHIFT;
+		if (near < 32)
+			octets += BURST_OCTETS >> near;
+		if (octets > BURST_OCTETS)
+			octets = BURST_OCTETS;
+	}
+	octets /= mss;
+	return octets < BURST_SEGMENTS_MIN ? BURST_SEGMENTS_MIN : (uint32_t)octets;
+}
+
+/* Octets of the burst that begins now; 0: none does. text: what there is, more than one segment. */
+static uint32_t burst_len(const struct conn *c, const struct nagle_room *room, uint32_t text)
+{
+	uint32_t most = burst_segments(c, room->mss), half = c->cc.cwnd / 2 ? c->cc.cwnd / 2 : 1, rest;
+
+	if (most > half)
+		most = half;
+	if (most > room->quota)
+		most = room->quota;
+	most *= room->mss;
+	if (text > room->wnd)
+		text = room->wnd;
+	if (most <= text)
+		return most;
+	rest = text % room->mss;
+	return rest && !room->at_once && waits_for_more(c) ? text - rest : text;
+}
+
+/* ---- the next segment ---- */
+
+/* The timer lets go what a window too small for a segment, or a cork, has kept back (rule 4 of 3.8.6.2.1). */
+static uint32_t overridden(const struct conn *c, const struct nagle_room *room, uint32_t text)
+{
+	uint32_t len = text < room->mss ? text : room->mss;
+
+	return len < room->wnd ? len : room->wnd;
+}
+
+static bool goes_on(const struct conn *c, const struct nagle_room *room)
+{
+	return c->burst_at == c->eng->now && seq_lt(c->snd_nxt, c->burst_end) &&
+	       (uint32_t)seq_diff(c->burst_end, c->snd_nxt) <= room->wnd;
+}
+
+uint32_t nagle_segment(struct conn *c, const struct nagle_room *room)
+{
+	uint32_t text = unsent_of_record(c), head = text < room->mss ? text : room->mss;
+
+	if (text == 0 || room->quota == 0)
+		return 0;
+	if (!goes_on(c, room)) {
+		if (c->probe_due && seq_eq(c->snd_una, c->snd_nxt))
+			return overridden(c, room, text);
+		if (head > room->wnd || (head < room->mss && !room->at_once && tail_waits(c)))
+			return 0;
+		c->burst_at = c->eng->now;
+		c->burst_from = c->snd_nxt;
+		c->burst_end = seq_add(c->snd_nxt, text > room->mss ? burst_len(c, room, text) : text);
+	}
+	text = (uint32_t)seq_diff(c->burst_end, c->snd_nxt);
+	return text < head ? text : head;
+}
+
+bool nagle_is_pushed(const struct conn *c, seq_t end)
+{
+	if (c->n_eor && seq_eq(c->eor[0], end))
+		return true;
+	return c->pushed && seq_eq(end, c->snd_end);
 }
 
 uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len)
 {
-	return len && seq_eq(seq_add(from, len), c->snd_end) ? F_PSH : 0; /* MUST-61 */
+	seq_t end = seq_add(from, len);
+	bool ends_burst = seq_eq(end, c->burst_end) && !seq_eq(from, c->burst_from);
+
+	return len && (ends_burst || c->probe_due || nagle_is_pushed(c, end)) ? F_PSH : 0;
+}
+
+void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss)
+{
+	if (len < mss)
+		c->snd_sml = end;
+	if (c->n_eor)
+		drop_old_records(c);
+}
+
+void nagle_segment_came(struct conn *c)
+{
+	c->more = false;
+	out_schedule(c);
 }

@@ -151,9 +151,10 @@ enum why_new {
 }; /* F-RTO and the loss probe do not wait for more to send; the probe asks not for cwnd */
 
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
-static bool choose_new(const struct conn *c, enum why_new why, struct outgoing *ret)
+static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 {
-	uint32_t unsent, len, mss = conn_mss_now(c);
+	struct nagle_room room = {.mss = conn_mss_now(c), .at_once = why != USUAL};
+	uint32_t unsent, len, in_flight;
 	int32_t usable;
 
 	if (c->fin_sent)
@@ -164,16 +165,14 @@ static bool choose_new(const struct conn *c, enum why_new why, struct outgoing *
 	usable = seq_diff(snd_right_edge(c), c->snd_nxt); /* below 0: the peer took some back (MUST-34) */
 	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
 		return false;
-	len = unsent < mss ? unsent : mss;
-	if (len > (uint32_t)usable) {
-		if (why == PROBE)
-			return false;
-		len = (uint32_t)usable;
-	}
-	if (unsent && why == USUAL && !nagle_lets_go(c, len, unsent))
+	in_flight = board_in_flight(&c->board);
+	room.wnd = (uint32_t)usable;
+	room.quota = why == PROBE ? 1 : c->cc.cwnd - in_flight;
+	len = nagle_segment(c, &room);
+	if (unsent && !len)
 		return false;
 	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len, .flags = nagle_psh(c, c->snd_nxt, len)};
-	if (len == unsent && c->fin_queued && len < (uint32_t)usable)
+	if (len == unsent && c->fin_queued && len < room.wnd)
 		ret->flags |= F_FIN;
 	return true;
 }
@@ -207,8 +206,11 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
 	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);
 	s->delivered = c->rec.delivered;
-	if (o.flags & F_PSH)
-		s->flags |= SENT_PSH;
+	if (o.len) {
+		if (nagle_is_pushed(c, seq_add(o.seq, o.len)))
+			s->flags |= SENT_PSH;
+		nagle_sent(c, seq_add(o.seq, o.len), o.len, conn_mss_now(c));
+	}
 	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */
 		c->probe_due = c->probing = false;
 		c->backoff = c->probes = 0;

@@ -65,6 +65,7 @@ static enum step syn_received(struct conn *c, const struct seg *s)
 	conn_go(c, F5_09_SYN_ACKED);
 	c->snd_wnd = (uint32_t)s->wnd << c->snd_wscale;
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;
+	pmtu_sync_mss(c);
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
 	snd_syn_acked(c, s);

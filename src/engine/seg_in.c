@@ -66,6 +66,8 @@ static void conn_seg_in(struct conn *c, struct seg *s)
 
 	c->segs_in++;
 	c->last_ack_at = e->now;
+	if (c->more)
+		nagle_segment_came(c);
 	if (c->state == SYN_SENT) {
 		seg_arrives_syn_sent(c, s);
 		return;

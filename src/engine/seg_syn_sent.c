@@ -10,19 +10,14 @@
 #include <errno.h>
 
 enum { MSS_DEFAULT_V4 = 536, MSS_DEFAULT_V6 = 1220 }; /* MUST-15 */
-enum { MSS_LEAST = 48 }; /* Linux's: a smaller one would have us send headers only */
-enum { TS_OPTION_LEN = 12, WSCALE_MAX = 14 };
+enum { WSCALE_MAX = 14 };
 
 static void learn_options(struct conn *c, const struct seg *s)
 {
 	const struct tcp_opts *o = &s->opts;
 	uint16_t mss = o->has_mss ? o->mss : c->is_v6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4;
 
-	if (mss > c->adv_mss)
-		mss = c->adv_mss;
-	if (mss < MSS_LEAST)
-		mss = MSS_LEAST;
-
+	c->mss_clamp = mss < c->adv_mss ? mss : c->adv_mss;
 	c->ts_ok = c->ts_ok && o->has_ts; /* we offered it, and so does the peer */
 	if (c->ts_ok) {
 		c->ts_recent = o->tsval;
@@ -33,9 +28,6 @@ static void learn_options(struct conn *c, const struct seg *s)
 	c->snd_wscale = c->wscale_ok ? (o->wscale > WSCALE_MAX ? WSCALE_MAX : o->wscale) : 0; /* RFC 7323 2.3 */
 	if (!c->wscale_ok)
 		c->rcv_wscale = 0;
-
-	c->snd_mss = (uint16_t)(mss - (c->ts_ok ? TS_OPTION_LEN : 0)); /* 3.7.1: MUST-16, options included */
-	c->rcv_mss = c->snd_mss;
 }
 
 void conn_learn_syn(struct conn *c, const struct seg *s)
@@ -50,6 +42,8 @@ void conn_learn_syn(struct conn *c, const struct seg *s)
 	c->rcv_adv = seq_add(c->rcv_nxt, c->syn_wnd); /* what our SYN says, or has said */
 	c->snd_wnd = s->wnd; /* RFC 7323 2.2: a SYN's window is never scaled */
 	c->max_snd_wnd = s->wnd;
+	pmtu_sync_mss(c); /* 3.7.1: MUST-16, options included */
+	c->rcv_mss = c->snd_mss;
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->flags & F_ACK ? s->ack : c->iss;
 }

@@ -30,7 +30,6 @@ size_t snd_write(struct conn *c, const uint8_t *data, size_t len)
 	if (n == 0)
 		return 0;
 	must(!c->fin_queued);
-	c->push &= !seq_eq(c->snd_nxt, c->snd_end);
 	memcpy(c->snd_buf + at, data, first);
 	if (first < n)
 		memcpy(c->snd_buf, data + first, n - first);
@@ -56,6 +55,7 @@ void snd_clear(struct conn *c)
 	if (!c->syn_acked && seq_eq(c->snd_nxt, c->iss))
 		c->snd_end = seq_add(c->iss, 1);
 	c->fin_queued = c->fin_sent;
+	c->n_eor = 0;
 	c->snd_una = c->snd_nxt;
 	recovery_start(c);
 	c->rec.resend = RESEND_NOTHING;
@@ -98,8 +98,10 @@ static bool take_window(struct conn *c, const struct seg *s)
 	c->snd_wl1 = seq_max(c->snd_wl1, s->seq);
 	c->snd_wl2 = s->ack;
 	c->snd_wnd = wnd;
-	if (wnd > c->max_snd_wnd)
+	if (wnd > c->max_snd_wnd) {
 		c->max_snd_wnd = wnd;
+		pmtu_sync_mss(c);
+	}
 	if (wnd <= old || snd_unsent(c) == 0 || !c->syn_acked)
 		return news;
 	if (board_n(&c->board) == 0) /* nothing in flight: the timer was the probes' */

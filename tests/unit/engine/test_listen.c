@@ -15,7 +15,7 @@ static struct seg stranger_syn(unsigned n)
 			.sport = (uint16_t)(1024 + n),
 			.dport = PORT,
 			.seq = seq(n * 1000),
-			.wnd = 1000,
+			.wnd = 20000,
 			.flags = F_SYN};
 
 	s.opts.has_mss = true;
@@ -68,7 +68,7 @@ static struct seg ack_of(const struct seg *syn_ack)
 			    .dport = syn_ack->sport,
 			    .seq = syn_ack->ack,
 			    .ack = seq_add(syn_ack->seq, 1),
-			    .wnd = 1000,
+			    .wnd = 20000,
 			    .flags = F_ACK};
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When small segments may be sent: RFC 9293 3.7.4 (Nagle), 3.8.6.2.1 (silly windows), MSG_MORE. */
 #include "tests/unit/engine/flow.h"
+#include <errno.h>
 
 enum { MSS = PEER_MSS };
 
@@ -125,7 +126,8 @@ TEST(window_opened_by_little__waits_for_half_of_it)
 	expect_text(&r, 8000, 1460);
 }
 
-TEST(window_that_never_was_large__half_of_it_is_enough)
+/* Linux, and rule (3) of 3.8.6.2.1: segments of half of the largest window that was ever seen. */
+TEST(window_that_never_was_large__segments_of_half_of_it)
 {
 	RIG_AT(r, LISTEN);
 	struct seg s = {.flags = F_SYN, .seq = seq(IRS), .wnd = 1000, .opts.has_mss = true, .opts.mss = MSS};
@@ -136,11 +138,183 @@ TEST(window_that_never_was_large__half_of_it_is_enough)
 	ack_wnd(&r, 0, 1000);
 	r.s = la_accept(r.h, r.listener, NULL);
 	put(&r, 5000);
-	expect_text(&r, 0, 1000);
+	expect_text(&r, 0, 500);
+	expect_text(&r, 500, 500);
 	ack_wnd(&r, 1000, 499);
 	EXPECT_SILENCE(&r);
 	ack_wnd(&r, 1000, 500);
 	expect_text(&r, 1000, 500);
+}
+
+/* ---- Minshall ---- */
+
+TEST(full_segments_in_flight__what_is_left_goes_too)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	put(&r, 2 * MSS);
+	rig_drain(&r);
+	put(&r, 10); /* nothing short is on its way */
+	expect_text(&r, 2 * MSS, 10);
+	put(&r, 10);
+	EXPECT_SILENCE(&r);
+	ack(&r, 2 * MSS);
+	EXPECT_SILENCE(&r);
+	ack(&r, 2 * MSS + 10);
+	expect_text(&r, 2 * MSS + 10, 10);
+}
+
+/* ---- corks ---- */
+
+static void option(struct rig *r, enum la_opt opt, int on)
+{
+	assert_int_equal(la_setsockopt(r->h, r->s, opt, &on, sizeof(on)), 0);
+}
+
+static bool psh(const struct rig *r) { return r->out.seg.flags & F_PSH; }
+
+TEST(cork__holds_until_it_is_off)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	option(&r, LA_TCP_CORK, 1);
+	put(&r, 40);
+	put(&r, 40);
+	EXPECT_SILENCE(&r);
+	option(&r, LA_TCP_CORK, 0);
+	expect_text(&r, 0, 80);
+	assert_true(psh(&r));
+}
+
+TEST(cork__full_segments_go_and_the_rest_waits)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	option(&r, LA_TCP_CORK, 1);
+	put(&r, MSS + 10);
+	expect_text(&r, 0, MSS);
+	EXPECT_SILENCE(&r);
+	ack(&r, MSS);
+	EXPECT_SILENCE(&r); /* MSG_MORE would let it go here, a cork does not */
+	la_shutdown(r.h, r.s, LA_SHUT_WR);
+	EXPECT_SEG(&r, F_FIN | F_ACK, ISS + 1 + MSS, IRS + 1, 10);
+}
+
+TEST(nodelay__set_on_what_is_corked__lets_it_go_once)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	option(&r, LA_TCP_CORK, 1);
+	put(&r, 40);
+	option(&r, LA_TCP_NODELAY, 1);
+	expect_text(&r, 0, 40);
+	ack(&r, 40);
+	put(&r, 40);
+	EXPECT_SILENCE(&r); /* the cork is still in */
+	option(&r, LA_TCP_CORK, 0);
+	expect_text(&r, 40, 40);
+}
+
+TEST(more__any_segment_of_the_peer__lets_it_go_without_psh)
+{
+	RIG_AT(r, ESTABLISHED);
+	static uint8_t text[MSS + 10];
+
+	assert_int_equal(la_send(r.h, r.s, text, MSS + 10, LA_MORE), MSS + 10);
+	expect_text(&r, 0, MSS);
+	EXPECT_SILENCE(&r);
+	ack(&r, MSS);
+	expect_text(&r, MSS, 10);
+	assert_false(psh(&r));
+}
+
+TEST(more__after_text_with_psh__takes_it_back)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	put(&r, 1);
+	expect_text(&r, 0, 1);
+	put(&r, 10);
+	assert_int_equal(la_send(r.h, r.s, "tail", 4, LA_MORE), 4);
+	ack(&r, 1);
+	expect_text(&r, 1, 14);
+	assert_false(psh(&r));
+}
+
+TEST(more__half_of_the_window_unpushed__carries_psh)
+{
+	RIG_AT(r, ESTABLISHED); /* 8192 */
+	static uint8_t text[4200];
+
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), LA_MORE), sizeof(text));
+	rig_drain(&r);
+	ack(&r, 2 * MSS);
+	expect_text(&r, 2 * MSS, 4200 - 2 * MSS);
+	assert_true(psh(&r));
+}
+
+/* ---- bursts and PSH ---- */
+
+TEST(burst__last_of_several__carries_psh)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->cc.cwnd = 4; /* Linux has two packets in flight at least: no burst is more than half of it */
+	put(&r, 6000);
+	for (uint32_t i = 0; i < 4; i++) {
+		expect_text(&r, i * MSS, MSS);
+		assert_int_equal(psh(&r), i % 2 == 1);
+	}
+	EXPECT_SILENCE(&r);
+	ack(&r, MSS);
+	expect_text(&r, 4 * MSS, 6000 - 4 * MSS);
+	assert_true(psh(&r)); /* the end of what was written */
+}
+
+TEST(burst__one_segment_in_the_middle__no_psh)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->cc.cwnd = 1;
+	put(&r, 3 * MSS);
+	expect_text(&r, 0, MSS);
+	assert_false(psh(&r));
+}
+
+/* ---- records ---- */
+
+TEST(eor__a_segment_ends_there)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	assert_int_equal(la_send(r.h, r.s, "first", 5, LA_MORE), 5);
+	assert_int_equal(la_send(r.h, r.s, "second", 6, LA_EOR), 6);
+	assert_int_equal(la_send(r.h, r.s, "third", 5, LA_EOR), 5);
+	put(&r, 7);
+	expect_text(&r, 0, 11);
+	assert_true(psh(&r));
+	expect_text(&r, 11, 5); /* no end of a record waits for more: there will be none */
+	assert_true(psh(&r));
+	EXPECT_SILENCE(&r); /* but what is no record does */
+	ack(&r, 16);
+	expect_text(&r, 16, 7);
+}
+
+TEST(eor__too_many__eagain_until_one_is_sent)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->cc.cwnd = EOR_MAX;
+	ack_wnd(&r, 0, 0);
+	for (unsigned i = 0; i < EOR_MAX; i++)
+		assert_int_equal(la_send(r.h, r.s, "r", 1, LA_EOR), 1);
+	assert_int_equal(la_send(r.h, r.s, "r", 1, LA_EOR), -EAGAIN);
+	assert_false(la_poll(r.h, r.s) & LA_OUT);
+	assert_int_equal(la_send(r.h, r.s, "r", 1, 0), 1);
+	ack_wnd(&r, 0, 8192);
+	for (uint32_t i = 0; i < EOR_MAX; i++)
+		expect_text(&r, i, 1);
+	assert_true(la_poll(r.h, r.s) & LA_OUT);
 }
 
 TEST(window_that_stays_small__is_used_after_a_while)
@@ -163,4 +337,9 @@ RUN(T(idle__small_text_goes_at_once), T(octets_in_flight__small_text_waits_and_c
     T(octets_in_flight__a_full_segment_goes), T(nodelay__every_write_goes), T(fin__does_not_wait),
     T(more__waits_for_more_and_at_most_for_the_override), T(more__and_then_less__the_timeout_counts_from_the_sending),
     T(more__full_segments_go), T(window_opened_by_little__waits_for_half_of_it),
-    T(window_that_never_was_large__half_of_it_is_enough), T(window_that_stays_small__is_used_after_a_while))
+    T(window_that_never_was_large__segments_of_half_of_it), T(full_segments_in_flight__what_is_left_goes_too),
+    T(cork__holds_until_it_is_off), T(cork__full_segments_go_and_the_rest_waits),
+    T(nodelay__set_on_what_is_corked__lets_it_go_once), T(more__any_segment_of_the_peer__lets_it_go_without_psh),
+    T(more__after_text_with_psh__takes_it_back), T(more__half_of_the_window_unpushed__carries_psh),
+    T(burst__last_of_several__carries_psh), T(burst__one_segment_in_the_middle__no_psh), T(eor__a_segment_ends_there),
+    T(eor__too_many__eagain_until_one_is_sent), T(window_that_stays_small__is_used_after_a_while))

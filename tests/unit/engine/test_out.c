@@ -70,8 +70,6 @@ TEST(text__in_segments_of_mss__the_last_one_pushed)
 	assert_false(r.out.seg.opts.has_mss); /* MUST-65 */
 	EXPECT_SEG(&r, F_ACK, ISS + 1 + PEER_MSS, IRS + 1, PEER_MSS);
 	assert_false(has_psh(&r));
-	EXPECT_SILENCE(&r); /* Nagle: what remains waits */
-	ack(&r, 2 * PEER_MSS);
 	EXPECT_SEG(&r, F_ACK, ISS + 1 + 2 * PEER_MSS, IRS + 1, 5);
 	assert_true(has_psh(&r)); /* MUST-61 */
 	EXPECT_COUNT(&r, out_segs, 4);
