@@ -54,7 +54,8 @@ struct side {
 	la_sock listener, sock;
 	uint8_t sent, got; /* octets */
 	bool opened, accepted, saw_end, closed, was_cut; /* was_cut: reset or timed out */
-	bool fin_out, fin_in, fin_out_first; /* as seen in its packets */
+	bool fin_in; /* the FIN of the other side was delivered */
+	bool closed_first; /* closed before that */
 };
 
 struct world { /* all that is not in the engines' memory */
@@ -247,15 +248,10 @@ static void read_all(unsigned s)
 
 static void note_packet(unsigned from, const uint8_t *data, size_t len)
 {
-	struct side *x = &m.w.side[from];
 	struct packet p;
 
 	if (packet_parse(&p, data, len, 0) != WIRE_TCP)
 		wrong("a malformed packet");
-	if (p.seg.flags & F_FIN && !x->fin_out) {
-		x->fin_out = true;
-		x->fin_out_first = !x->fin_in;
-	}
 	if (p.seg.flags & F_RST)
 		m.w.side[A].was_cut = m.w.side[B].was_cut = true;
 }
@@ -297,7 +293,7 @@ static void check_state(void)
 
 		while (la_time_wait_next(m.e[s], &cursor, &tw)) {
 			n++;
-			if (!tw.fin_wait_2 && !m.w.side[s].fin_out_first)
+			if (!tw.fin_wait_2 && !m.w.side[s].closed_first)
 				wrong("TIME_WAIT on the side whose FIN was not the first");
 		}
 		if (n > 1)
@@ -350,6 +346,7 @@ static bool act(unsigned s) /* the application's next move, if it has one */
 		}
 	}
 	x->closed = true;
+	x->closed_first = !x->fin_in; /* the FIN itself may have to wait for the congestion window */
 	la_close(m.e[s], x->sock);
 	return true;
 }
