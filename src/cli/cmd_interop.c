@@ -123,7 +123,7 @@ const struct cmd cmd_interop = {
 		"is its peer. Without a name every part is run:\n\n"
 		"curl: curl fetches from a small web server on the engine. nginx: the engine fetches from nginx. half: one "
 		"side asks, closes its direction, and gets its answer. transfers: connections of random sizes in both "
-		"directions, with packets lost, doubled and reordered in between; what arrives must have the hash of what "
+		"directions, with packets lost, doubled and reordered in between; some without an option of TCP, some with small windows or slow readers; what arrives must have the hash of what "
 		"was sent. closings: each way to close, either side doing it and either side having connected; states, "
 		"counters and TIME_WAITs of both must be those of the table, the kernel's as lastack itself sees them.\n\n"
 		"Needs root. The host's own network is not touched; namespace and programs vanish with the run, also when "

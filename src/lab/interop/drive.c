@@ -51,6 +51,7 @@ int drive_new(const struct drive_cfg *cfg, struct drive **ret, struct why *w)
 		return why_errno(w, ENOMEM, "engine");
 	d->cfg = *cfg;
 	d->epoll = -1;
+	d->wake_at = NSEC_NEVER;
 	err = begin(d, w);
 	if (err)
 		drive_free(d);
@@ -155,7 +156,7 @@ static void wait_until(struct drive *d, nsec_t until)
 	struct timespec t;
 	int n;
 
-	at = earliest(at, until);
+	at = earliest(at, earliest(until, d->wake_at));
 	ns = at > d->now ? at - d->now : 0;
 	t = (struct timespec){.tv_sec = (time_t)(ns / NSEC_PER_S), .tv_nsec = (long)(ns % NSEC_PER_S)};
 	n = epoll_pwait2(d->epoll, ev, READY_MAX, &t, NULL);

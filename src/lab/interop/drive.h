@@ -34,6 +34,7 @@ struct drive {
 	struct la_engine *e;
 	struct impair *to_kernel, *to_engine;
 	nsec_t now; /* of this turn */
+	nsec_t wake_at; /* done() of drive_until() wants to be asked then too; the caller's, NSEC_NEVER at first */
 	uint64_t device_full; /* packets the tun device did not take */
 	/* private */
 	struct drive_cfg cfg;

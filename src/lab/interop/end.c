@@ -99,6 +99,14 @@ static int open_end(struct end *e, const struct la_endpoint *p)
 	return adopt(e, fd, 0);
 }
 
+static void set_rcvbuf(struct end *e)
+{
+	if (e->rcvbuf && e->side == SIDE_ENGINE)
+		(void)la_setsockopt(e->d->e, e->sock, LA_SO_RCVBUF, &e->rcvbuf, sizeof(e->rcvbuf));
+	else if (e->rcvbuf)
+		setsockopt(e->fd, SOL_SOCKET, SO_RCVBUF, &e->rcvbuf, sizeof(e->rcvbuf));
+}
+
 static int bind_end(struct end *e, const struct la_endpoint *at)
 {
 	struct sock_addr a = address_of(at);
@@ -142,6 +150,7 @@ int end_connect(struct end *e, const struct la_endpoint *to, uint16_t local_port
 		return err;
 	if (is_v4(to))
 		memcpy(from.addr, mapped, sizeof(mapped));
+	set_rcvbuf(e);
 	if (local_port)
 		err = bind_end(e, &from);
 	if (err == 0)
@@ -177,7 +186,11 @@ int end_accept(struct end *listener, struct end *e, uint16_t *ret_peer_port)
 
 int end_move(struct end *to, const struct end *from)
 {
+	const int rcvbuf = to->rcvbuf;
+
 	*to = *from;
+	to->rcvbuf = rcvbuf;
+	set_rcvbuf(to);
 	return adopt(to, from->fd, from->sock);
 }
 

@@ -13,6 +13,7 @@ struct end {
 	struct drive *d;
 	la_sock sock;
 	int fd; /* both 0: closed */
+	int rcvbuf; /* SO_RCVBUF, as early as can be; 0: leave it */
 	void (*ready)(struct end *e); /* something came up; NULL: nobody cares */
 	struct drive_fd watch;
 	struct drive_sock hook;
@@ -22,7 +23,7 @@ struct end {
 int end_listen(struct end *e, const struct la_endpoint *at);
 int end_connect(struct end *e, const struct la_endpoint *to, uint16_t local_port); /* under way; local_port 0: any */
 int end_accept(struct end *listener, struct end *e, uint16_t *ret_peer_port); /* -EAGAIN; ret may be NULL */
-int end_move(struct end *to, const struct end *from); /* to another place; from->ready comes along */
+int end_move(struct end *to, const struct end *from); /* to another place, which has its rcvbuf already */
 
 bool end_is_open(const struct end *e);
 uint16_t end_local_port(const struct end *e);

@@ -6,7 +6,7 @@
 #include "base/link.h"
 #include "lab/interop/octets.h"
 
-enum { CHUNK = 16384 };
+enum { CHUNK = 16384, REST = 2 * NSEC_PER_MS };
 
 static void end_flow(struct flow *f, int error)
 {
@@ -41,8 +41,8 @@ static void read_some(struct flow *f)
 {
 	uint8_t buf[CHUNK];
 
-	while (!f->closed && !f->eof) {
-		int64_t n = end_recv(&f->end, buf, sizeof(buf), false);
+	while (!f->closed && !f->eof && f->read_at == NSEC_NEVER) {
+		int64_t n = end_recv(&f->end, buf, f->cfg.lazy ? LAZY_CHUNK : sizeof(buf), false);
 
 		if (n == -EAGAIN || (n == -ENOTCONN && !f->connected))
 			return;
@@ -54,6 +54,8 @@ static void read_some(struct flow *f)
 		f->eof = n == 0;
 		f->hash_received = octets_hash(f->hash_received, buf, (size_t)n);
 		f->received += (uint32_t)n;
+		if (f->cfg.lazy && n > 0)
+			f->read_at = f->end.d->now + REST;
 	}
 }
 
@@ -104,6 +106,14 @@ static void ready(struct end *e)
 	finish(f);
 }
 
+void flow_tick(struct flow *f, nsec_t now)
+{
+	if (f->closed || now < f->read_at)
+		return;
+	f->read_at = NSEC_NEVER;
+	ready(&f->end);
+}
+
 void flow_start(struct flow *f, const struct flow_cfg *cfg)
 {
 	f->cfg = *cfg;
@@ -111,6 +121,7 @@ void flow_start(struct flow *f, const struct flow_cfg *cfg)
 	f->hash_sent = f->hash_received = OCTETS_HASH;
 	f->connected = f->eof = f->shut = f->closed = false;
 	f->error = 0;
+	f->read_at = NSEC_NEVER;
 	f->end.ready = ready;
 	ready(&f->end);
 }

@@ -14,6 +14,7 @@ struct flow_cfg {
 	uint64_t seed; /* of what is sent */
 	uint32_t to_send, to_receive;
 	enum flow_ends ends;
+	bool lazy; /* reads little at a time, and not often */
 	bool answers; /* sends nothing before the peer has closed its direction */
 };
 
@@ -23,7 +24,11 @@ struct flow {
 	uint32_t sent, received;
 	uint64_t hash_sent, hash_received;
 	bool connected, eof, shut, closed;
+	nsec_t read_at; /* a lazy one reads again; NSEC_NEVER: it need not be told */
 	int error; /* negative errno; it has closed then */
 };
 
+enum { LAZY_CHUNK = 4096 };
+
+void flow_tick(struct flow *f, nsec_t now); /* at read_at, or whenever */
 void flow_start(struct flow *f, const struct flow_cfg *cfg); /* f->end is connecting or connected */

@@ -8,6 +8,14 @@
 
 enum { PORT = 8000, REST_MS = 30000 };
 
+const struct whim whims[WHIMS] = {
+	{"net.ipv4.tcp_timestamps", {"1", "0", "1"}},
+	{"net.ipv4.tcp_sack", {"1", "0", "1"}},
+	{"net.ipv4.tcp_window_scaling", {"1", "0", "1"}, .kernel_only = true},
+	{"net.ipv4.tcp_ecn", {"2", "1", "0"}},
+	{"net.ipv4.tcp_congestion_control", {"cubic", "reno", "cubic"}},
+};
+
 struct pair {
 	bool used, accepted;
 	uint32_t number;
@@ -23,6 +31,7 @@ struct pairs {
 	struct end listener[N_SIDES][2]; /* of the families */
 	struct pair pair[PAIRS_AT_ONCE];
 	uint32_t begun, ended;
+	uint8_t whim[N_SIDES][WHIMS]; /* as they are set */
 	bool failed;
 };
 
@@ -44,6 +53,22 @@ static bool listen_all(struct pairs *p)
 	return true;
 }
 
+static bool set_whims(struct pairs *p, const struct plan *plan)
+{
+	for (int side = 0; side < N_SIDES; side++)
+		for (unsigned i = 0; i < WHIMS; i++) {
+			const uint8_t v = plan->whim[side][i];
+
+			if (side == SIDE_ENGINE && whims[i].kernel_only)
+				continue;
+			if (p->whim[side][i] != v &&
+			    !rig_knob(p->r, (enum side)side, whims[i].name, whims[i].values[v]))
+				return false;
+			p->whim[side][i] = v;
+		}
+	return true;
+}
+
 static bool begin_one(struct pairs *p, struct pair *one)
 {
 	struct plan *plan = &one->plan;
@@ -59,7 +84,12 @@ static bool begin_one(struct pairs *p, struct pair *one)
 	plan->flow[SIDE_ENGINE].to_receive = plan->flow[SIDE_KERNEL].to_send;
 	plan->flow[SIDE_KERNEL].to_receive = plan->flow[SIDE_ENGINE].to_send;
 	end = &one->flow[plan->opener].end;
-	*end = (struct end){.side = plan->opener, .d = p->r->d};
+	for (int side = 0; side < N_SIDES; side++)
+		one->flow[side].end.rcvbuf = plan->rcvbuf[side];
+	end->side = plan->opener;
+	end->d = p->r->d;
+	if (!set_whims(p, plan))
+		return false;
 	to = rig_at(plan->opener == SIDE_ENGINE ? SIDE_KERNEL : SIDE_ENGINE, plan->ipv6, PORT);
 	err = end_connect(end, &to, 0);
 	if (err)
@@ -169,17 +199,31 @@ static bool look_after(struct pairs *p, struct pair *one)
 	return true;
 }
 
+static void tick(struct pairs *p, struct flow *f)
+{
+	struct drive *d = p->r->d;
+
+	if (!end_is_open(&f->end))
+		return;
+	flow_tick(f, d->now);
+	if (f->read_at < d->wake_at)
+		d->wake_at = f->read_at;
+}
+
 /* Asked after everything that happens: true ends the loop. */
 static bool go_on(void *arg)
 {
 	struct pairs *p = arg;
 
 	p->failed = !accept_all(p);
+	p->r->d->wake_at = NSEC_NEVER;
 	for (size_t i = 0; i < p->cfg->at_once && !p->failed; i++) {
 		struct pair *one = &p->pair[i];
 
 		if (one->used)
 			p->failed = !look_after(p, one);
+		for (int side = 0; side < N_SIDES && one->used; side++)
+			tick(p, &one->flow[side]);
 		if (!one->used && p->begun < p->cfg->n)
 			p->failed = p->failed || !begin_one(p, one);
 	}
@@ -219,6 +263,7 @@ bool pairs_run(struct rig *r, const struct pairs_cfg *cfg)
 			if (p->pair[i].used)
 				end_close(&p->pair[i].flow[side].end);
 	}
+	r->d->wake_at = NSEC_NEVER;
 	free(p);
 	if (ok && !rig_wait(r, is_at_rest, r, REST_MS))
 		ok = rig_fail(r, "connections that both sides have closed are still there after %d s", REST_MS / 1000);

@@ -4,9 +4,17 @@
 #include "lab/interop/flow.h"
 #include "lab/interop/rig.h"
 
+enum { WHIMS = 5 };
+extern const struct whim { /* a knob that both TCPs have, and what it is set to */
+	const char *name, *values[3];
+	bool kernel_only; /* the engine has no such knob */
+} whims[WHIMS];
+
 struct plan { /* of one connection */
 	enum side opener;
 	bool ipv6;
+	int rcvbuf[N_SIDES]; /* SO_RCVBUF; 0: as it is */
+	uint8_t whim[N_SIDES][WHIMS]; /* which of its values, when it connects; 0: as it is by default */
 	struct flow_cfg flow[N_SIDES]; /* to_receive is filled in */
 };
 

@@ -8,7 +8,7 @@
 #include "lab/interop/pairs.h"
 #include "lab/interop/parts.h"
 
-enum { SIZE_MAX_BYTES = 1 << 20, PATIENCE_S = 150 };
+enum { SIZE_MAX_BYTES = 1 << 20, LAZY_MAX_BYTES = 1 << 18, PATIENCE_S = 150 };
 
 struct draw {
 	struct rng rng;
@@ -21,6 +21,26 @@ static uint32_t draw_size(struct rng *r)
 	if (rng_below(r, 20) == 0)
 		return 0;
 	return (uint32_t)exp((double)(rng_u64(r) >> 11) * 0x1p-53 * log(SIZE_MAX_BYTES));
+}
+
+/* Most connections are ordinary; some lack an option, have a small window, or a reader that takes its time. */
+static void draw_whims(struct rng *r, struct plan *p, int side)
+{
+	struct flow_cfg *other = &p->flow[!side];
+
+	for (unsigned i = 0; i < WHIMS; i++)
+		p->whim[side][i] = rng_below(r, 4) == 0 ? (uint8_t)rng_below(r, ARRAY_LEN(whims[i].values)) : 0;
+	/*
+	 * Not so small that one segment fills it: a full-sized one with SACK blocks leaves 12 octets of such a window, and
+	 * Linux 6.18 then announces 12 for ever (__tcp_select_window() raises it only by a whole MSS).
+	 */
+	if (rng_below(r, 8) == 0)
+		p->rcvbuf[side] = 8192 << rng_below(r, 4);
+	if (rng_below(r, 8) == 0) {
+		p->flow[side].lazy = true;
+		if (other->to_send > LAZY_MAX_BYTES)
+			other->to_send = LAZY_MAX_BYTES;
+	}
 }
 
 static struct plan plan(void *arg, uint32_t i)
@@ -36,6 +56,8 @@ static struct plan plan(void *arg, uint32_t i)
 		p.flow[side] = (struct flow_cfg){.seed = rng_u64(r),
 						 .to_send = draw_size(r),
 						 .ends = rng_below(r, 2) ? FLOW_SHUT : FLOW_WHEN_DONE};
+	for (int side = 0; side < N_SIDES; side++)
+		draw_whims(r, &p, side);
 	if (politely) /* one of the two must begin to close */
 		p.flow[rng_below(r, N_SIDES)].ends = FLOW_AFTER_PEER;
 	return p;

@@ -96,6 +96,17 @@ void rig_end(struct rig *r)
 		close(r->ns);
 }
 
+bool rig_knob(struct rig *r, enum side side, const char *name, const char *value)
+{
+	struct why w = {""};
+	int err;
+
+	if (side == SIDE_KERNEL)
+		return space_sysctl(r->ns, name, value, &w) == 0 || rig_fail(r, "%s", w.text);
+	err = la_knob_set(r->d->e, name, value);
+	return err == 0 || rig_fail(r, "the engine refuses %s=%s: %s", name, value, strerror(-err));
+}
+
 void rig_impair(struct rig *r, const struct impair_cfg *cfg)
 {
 	impair_set(r->d->to_kernel, cfg);

@@ -26,6 +26,9 @@ struct rig {
 int rig_begin(struct rig *r, const struct interop_cfg *cfg, const struct record *record, struct why *w);
 void rig_end(struct rig *r);
 
+/* A sysctl or knob of the one or the other, by its kernel name, for connections from now on. false with r->reason. */
+bool rig_knob(struct rig *r, enum side side, const char *name, const char *value);
+
 /* Sets the impairment for packets from now on. */
 void rig_impair(struct rig *r, const struct impair_cfg *cfg);
 
