@@ -13,15 +13,16 @@ enum {
 	C_SHIFT = 40,
 	BETA_NUM = 717, /* beta_cubic = 0.7 (4.6) */
 	BETA_DEN = 1024,
-	FRIENDLY_ACKS = 15, /* 15 / 8 windows for a segment: alpha_cubic = 3 (1 - beta) / (1 + beta) = 0.53 (4.3) */
+	FRIENDLY_ACKS = 15, /* 15 / 8 windows for a segment: alpha_cubic = 3 (1 - beta) / (1 + beta) = 0.53 (4.3), */
+	/* below the window of the last loss; from there on a window for a segment */
 	FRIENDLY_SHIFT = 3,
 	OFFSET_MAX = 1 << 18, /* ticks; C x^3 is beyond CC_CWND_MAX / 4 there */
 	PACE_UNKNOWN = 20, /* before the first congestion event growth is at least so fast */
 	PACE_LEAST = 2, /* 4.2: target is at most 1.5 cwnd */
 	PLATEAU = 100, /* windows for a segment where the curve does not rise */
 };
-#define SAME_CWND_FOR (NSEC_PER_S / 32) /* the pace is computed anew after so long, */
-#define LEAST_APART NSEC_PER_MS /* and not twice within this (a jiffy) */
+#define SAME_CWND_FOR (NSEC_PER_S / 32)
+#define LEAST_APART NSEC_PER_MS /* the curve is not computed twice within this (Linux: a jiffy) */
 
 enum { HYSTART_CWND = 16, HYSTART_SAMPLES = 8 };
 enum { HYSTART_ACK_APART_US = 2000, HYSTART_ACK_DELAY_US = 1000, HYSTART_BURST = 4 * 65536 };
@@ -88,11 +89,14 @@ static void set_pace(struct cubic *b, uint32_t cwnd, nsec_t now)
 		b->pace = PACE_UNKNOWN;
 }
 
-/* 4.3: never slower than Reno would be. */
-static void be_friendly(struct cubic *b, uint32_t cwnd)
+/* 4.3: never slower than Reno would be, and as fast as Reno from the window on at which it lost. */
+static void be_friendly(struct cc *cc)
 {
-	uint32_t acks = (uint32_t)((uint64_t)cwnd * FRIENDLY_ACKS >> FRIENDLY_SHIFT);
+	struct cubic *b = &cc->cubic;
+	uint32_t cwnd = cc->cwnd, acks = (uint32_t)((uint64_t)cwnd * FRIENDLY_ACKS >> FRIENDLY_SHIFT);
 
+	if (b->w_max && b->w_est >= cc->prior_cwnd)
+		acks = cwnd;
 	if (b->est_cnt > acks) {
 		uint32_t n = (b->est_cnt - 1) / acks;
 
@@ -103,19 +107,27 @@ static void be_friendly(struct cubic *b, uint32_t cwnd)
 		b->pace = cwnd / (b->w_est - cwnd);
 }
 
-static void update(struct cubic *b, uint32_t cwnd, uint32_t acked, nsec_t now)
+/* Before the first loss Linux lets cwnd rest for a while, though W_est may have grown: the public scripts count on it. */
+static bool rests(const struct cubic *b, uint32_t cwnd, nsec_t now)
 {
+	return b->w_max == 0 && b->last_cwnd == cwnd && now - b->last_at <= SAME_CWND_FOR;
+}
+
+static void update(struct cc *cc, uint32_t acked, nsec_t now)
+{
+	struct cubic *b = &cc->cubic;
+
 	b->est_cnt += acked;
-	if (b->last_cwnd == cwnd && now - b->last_at <= SAME_CWND_FOR)
+	if (rests(b, cc->cwnd, now))
 		return;
 	if (!b->epoch_on || now - b->last_at >= LEAST_APART) {
-		b->last_cwnd = cwnd;
+		b->last_cwnd = cc->cwnd;
 		b->last_at = now;
 		if (!b->epoch_on)
-			epoch_start(b, cwnd, acked, now);
-		set_pace(b, cwnd, now);
+			epoch_start(b, cc->cwnd, acked, now);
+		set_pace(b, cc->cwnd, now);
 	}
-	be_friendly(b, cwnd);
+	be_friendly(cc);
 	if (b->pace < PACE_LEAST)
 		b->pace = PACE_LEAST;
 }
@@ -126,7 +138,7 @@ static void cubic_acked(struct cc *cc, const struct cc_ack *a)
 
 	if (left == 0)
 		return;
-	update(&cc->cubic, cc->cwnd, left, a->now);
+	update(cc, left, a->now);
 	cc_avoid(cc, cc->cubic.pace, left);
 }
 
