@@ -60,7 +60,7 @@ static void application_limited(struct conn *c)
 	struct recovery *r = &c->rec;
 
 	if (r->ca == CA_OPEN) {
-		uint32_t used = r->used > 2 ? r->used : 2;
+		uint32_t used = r->used > CC_IW ? r->used : CC_IW;
 
 		if (used < c->cc.cwnd) {
 			c->cc.ssthresh = cc_kept_ssthresh(&c->cc);

@@ -177,12 +177,12 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	return true;
 }
 
-/* Nothing was sent for longer than an RTO. */
+/* Nothing was in flight. */
 static void restart_window(struct conn *c)
 {
 	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
 
-	if (c->eng->k.slow_start_after_idle) {
+	if (c->eng->k.slow_start_after_idle && now - c->last_sent_at > rto) {
 		cc_restart(&c->cc, now - c->last_sent_at, rto);
 		c->rec.usage_at = now;
 		c->rec.used = 0;
@@ -201,7 +201,7 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 		c->fin_sent = true;
 		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
 	}
-	if (idle && c->last_sent_at && e->now - c->last_sent_at > rtt_rto_us(c) * UINT64_C(1000))
+	if (idle && c->last_sent_at)
 		restart_window(c);
 	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
 	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);

@@ -173,9 +173,6 @@ static const struct transfer_cfg usual = {
 	.queue = 250000,
 	.buffer = 4 << 20,
 	.every = 100 * NSEC_PER_MS,
-	.n_set = 1,
-	.set = {{"net.ipv4.tcp_congestion_control",
-		 "reno"}}, /* CUBIC suffers more from the timeouts of a loss recovery without SACK */
 };
 
 TEST(transfer__one_flow_fills_the_link)
