@@ -349,6 +349,7 @@ static enum step eighth_check_fin(struct conn *c, struct seg *s)
 	if (!(s->flags & F_FIN))
 		return no_fin(c);
 	c->rcv_nxt = seq_add(c->rcv_nxt, 1);
+	c->dsack_due = false; /* as Linux: who has sent everything need not learn what came twice */
 	rcv_ack_fin(c);
 	rcv_ack_check(c);
 

@@ -224,6 +224,19 @@ TEST(dsack__knob_off__not_told)
 	EXPECT_COUNT(&r, dsack_old_sent, 0);
 }
 
+TEST(dsack__old_octets_with_the_fin__not_told)
+{
+	JOINED(r, .ts = false);
+
+	text_in(&r, 0, 100);
+	rig_out(&r);
+	IN(&r, .flags = F_ACK | F_FIN, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 100,
+	   .text = (const uint8_t[100]){0});
+	r.now += 100 * NSEC_PER_MS;
+	la_advance(r.h, r.now);
+	EXPECT_NO_SACK(&r, 101);
+}
+
 /* ---- hostile peers ---- */
 
 /* Overlapping segments whose octets differ: a middle box and we must see the same, so what came first stays. */
@@ -279,5 +292,5 @@ RUN(T(not_permitted__by_the_peer_or_the_knob__no_blocks), T(connect__offers_it__
     T(every_block__is_there_when_it_is_told__and_stays_until_it_is_acknowledged), T(dsack__old_octets__told_once),
     T(dsack__partly_old__only_that_part), T(dsack__out_of_order__is_told_before_the_block_that_holds_it),
     T(dsack__in_order_over_what_is_there__told_beyond_the_ack), T(dsack__knob_off__not_told),
-    T(octets_that_differ__those_that_came_first_are_read),
+    T(dsack__old_octets_with_the_fin__not_told), T(octets_that_differ__those_that_came_first_are_read),
     T(tiny_gaps__bounded__and_the_rest_arrives_when_it_is_sent_again))
