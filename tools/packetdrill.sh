@@ -23,7 +23,7 @@ usage() {
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 tool=${PACKETDRILL-} library=$here/build/src/packetdrill/liblastack-packetdrill.so
-native=false verbose=false flags='' options=() version=4
+native=false verbose=false flags='' options=() version=4 mtu=1500
 while getopts 'p:l:nv6mf:o:' o; do
 	case $o in
 	p) tool=$OPTARG ;;
@@ -48,7 +48,7 @@ v4=(--local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 --r
 case $version in
 4) how=(--ip_version=ipv4 "${v4[@]}" -D CMSG_LEVEL_IP=SOL_IP -D CMSG_TYPE_RECVERR=IP_RECVERR) ;;
 m) how=(--ip_version=ipv4-mapped-ipv6 "${v4[@]}" -D CMSG_LEVEL_IP=SOL_IPV6 -D CMSG_TYPE_RECVERR=IPV6_RECVERR) ;;
-6) how=(--ip_version=ipv6 --mtu=1520 --local_ip=fd3d:0a0b:17d6::1 --gateway_ip=fd3d:0a0b:17d6:8888::1
+6) mtu=1520 how=(--ip_version=ipv6 --mtu=1520 --local_ip=fd3d:0a0b:17d6::1 --gateway_ip=fd3d:0a0b:17d6:8888::1
 	--remote_ip=fd3d:fa7b:d17d::1 -D TFO_COOKIE=c1d1e9742a47a9bc -D CMSG_LEVEL_IP=SOL_IPV6 -D CMSG_TYPE_RECVERR=IPV6_RECVERR) ;;
 esac
 
@@ -60,7 +60,7 @@ run() {
 	if $native; then
 		rights=() cmd+=(--tolerance_usecs=14000)
 	else
-		setup="$setup; ip tuntap add dev tun0 mode tun; ip link set tun0 up"
+		setup="$setup; ip tuntap add dev tun0 mode tun; ip link set tun0 mtu $mtu up"
 		cmd=(env "LD_PRELOAD=$library" "${cmd[@]}" "--so_filename=$library" "--so_flags=$flags")
 	fi
 	cd "$(dirname "$1")" || exit

@@ -83,6 +83,19 @@ static int set_time(la_time *ret, const void *value, socklen_t len)
 	return 0;
 }
 
+static int set(struct stack *s, struct file *f, enum la_opt opt, const void *value, size_t len)
+{
+	const int r = la_setsockopt(s->engine, f->sock, opt, value, len);
+
+	if (r == 0 && !f->is_settled && f->n_kept < KEPT_OPTS_MAX && len <= sizeof(f->kept[0].value)) {
+		struct kept_opt *k = &f->kept[f->n_kept++];
+
+		*k = (struct kept_opt){.opt = opt, .len = (uint8_t)len};
+		memcpy(k->value, value, len);
+	}
+	return r;
+}
+
 int sock_set(struct stack *s, int fd, int level, int name, const void *value, socklen_t len)
 {
 	struct file *f = stack_file(s, fd, FILE_SOCKET);
@@ -103,9 +116,9 @@ int sock_set(struct stack *s, int fd, int level, int name, const void *value, so
 	if (level == IPPROTO_IP && len > 0 && len < sizeof(int)) { /* Linux takes an octet there */
 		const int v = *(const uint8_t *)value;
 
-		return la_setsockopt(s->engine, f->sock, opt, &v, sizeof(v));
+		return set(s, f, opt, &v, sizeof(v));
 	}
-	return la_setsockopt(s->engine, f->sock, opt, value, len);
+	return set(s, f, opt, value, len);
 }
 
 static int give(void *value, socklen_t *len, const void *from, size_t size)

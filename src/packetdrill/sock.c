@@ -115,12 +115,37 @@ int sock_open(struct stack *s, int domain, int type, int protocol)
 	return sock < 0 ? sock : install(s, sock, domain, type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
 }
 
+/* The engine's sockets have one family (ADR 11), an AF_INET6 socket of Linux does IPv4 too. */
+static int settle_family(struct stack *s, int fd, const struct la_endpoint *at)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct file *f = stack_file(s, fd, FILE_SOCKET);
+	la_sock sock;
+
+	if (f->is_settled || f->family != AF_INET6)
+		return 0;
+	f->is_settled = true;
+	if (memcmp(at->addr, mapped, sizeof(mapped)) != 0)
+		return 0;
+	sock = la_socket(s->engine, LA_INET);
+	if (sock < 0)
+		return sock;
+	la_close(s->engine, f->sock);
+	f->sock = sock;
+	la_user_set(s->engine, sock, (uint64_t)fd);
+	for (unsigned i = 0; i < f->n_kept; i++)
+		(void)la_setsockopt(s->engine, sock, f->kept[i].opt, f->kept[i].value, f->kept[i].len);
+	return 0;
+}
+
 int sock_bind(struct stack *s, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	const struct file *f = stack_file(s, fd, FILE_SOCKET);
 	struct la_endpoint at;
 	int r = endpoint_of(&at, addr, len);
 
+	if (r == 0)
+		r = settle_family(s, fd, &at);
 	if (r < 0)
 		return r;
 	stack_learn_address(s, at.addr); /* packetdrill binds to the address it gave itself */
@@ -134,6 +159,8 @@ int sock_connect(struct stack *s, int fd, const struct sockaddr *addr, socklen_t
 	struct la_endpoint to;
 	int r = endpoint_of(&to, addr, len);
 
+	if (r == 0)
+		r = settle_family(s, fd, &to);
 	if (r < 0)
 		return r;
 	r = la_connect(s->engine, f->sock, &to);
@@ -160,8 +187,10 @@ int sock_accept(struct stack *s, int fd, struct sockaddr *addr, socklen_t *len)
 	if (sock < 0)
 		return sock;
 	ret = install(s, sock, f->family, 0);
-	if (ret >= 0)
-		name_into(&peer, f->family, addr, len);
+	if (ret < 0)
+		return ret;
+	s->files[ret].is_settled = true;
+	name_into(&peer, f->family, addr, len);
 	return ret;
 }
 

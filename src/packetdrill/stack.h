@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { FILES_MAX = 1024, EPOLL_ITEMS_MAX = 32 };
+enum { FILES_MAX = 1024, EPOLL_ITEMS_MAX = 32, KEPT_OPTS_MAX = 8 };
 
 struct stack;
 
@@ -32,6 +32,13 @@ struct file {
 	/* FILE_SOCKET */
 	la_sock sock;
 	int family;
+	/* An AF_INET6 socket learns from the first address it is told whether it is one of IPv4: what was set before is set again. */
+	bool is_settled;
+	struct kept_opt {
+		enum la_opt opt;
+		uint8_t value[8], len;
+	} kept[KEPT_OPTS_MAX];
+	unsigned n_kept;
 	la_time recv_for, send_for; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
 	/* FILE_EPOLL */
 	struct epoll_item *items;
