@@ -58,8 +58,8 @@ void listener_in(struct conn *l)
 }
 
 /*
- * Children die with their listener: those nobody accepted are reset, as in Linux; so are those in SYN_RECEIVED, where
- * Linux waits for the peer's ACK before it sends the RST.
+ * Children die with their listener: those nobody accepted are reset. Those in SYN_RECEIVED are, too, under rfc9293; Linux
+ * forgets them, and the peer's ACK is answered as one for nobody.
  */
 void listener_out(struct conn *l)
 {
@@ -69,8 +69,14 @@ void listener_out(struct conn *l)
 	l->eng->n_listeners--;
 	binds_move(l->eng->binds, l->bind, BIND_LISTEN, BIND_BOUND, conn_bind_flags(l));
 	l->bind_class = BIND_BOUND;
-	while ((i = l->syn_queue.next) != &l->syn_queue)
-		conn_abort(container_of(i, struct conn, queue_link), 0);
+	while ((i = l->syn_queue.next) != &l->syn_queue) {
+		struct conn *c = container_of(i, struct conn, queue_link);
+
+		if (l->eng->k.policy == POLICY_RFC9293)
+			conn_abort(c, 0);
+		else
+			conn_end(c, ABORT_SYN_RECEIVED, 0);
+	}
 	while ((i = link_pop(&l->accept_queue)) != NULL) {
 		struct conn *c = container_of(i, struct conn, queue_link);
 

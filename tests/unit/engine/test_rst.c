@@ -159,9 +159,27 @@ TEST(rst__orphans_are_gone_with_everything)
 	}
 }
 
+/* 3.10.4 sends a RST; Linux waits for the ACK, which is then one for nobody. */
+TEST(listener_closed__syn_received__reset_at_once_or_when_it_answers)
+{
+	static const char *const knobs[] = {NULL, "engine.policy = rfc9293"};
+
+	for (int i = 0; i < 2; i++) {
+		RIG_AT_WITH(r, SYN_RECEIVED, .knobs = knobs[i]);
+
+		assert_int_equal(la_close(r.h, r.listener), 0);
+		if (i)
+			rig_expect(&r, F_RST | F_ACK, ISS + 1, IRS + 1, 0);
+		EXPECT_SILENCE(&r);
+		assert_int_equal(r.e->n_sockets, 0);
+		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1));
+		EXPECT_RST(&r, ISS + 1);
+	}
+}
+
 RUN(T(rst_at_rcv_nxt__ends_the_connection_in_every_state), T(rst_with_ack_and_text__is_a_rst_all_the_same),
     T(rst_elsewhere_in_the_window__is_challenged), T(rst_outside_the_window__is_nothing),
     T(challenge__the_peer_without_a_connection__answers_exactly), T(rst__paws_does_not_matter),
     T(rst_with_syn__is_a_rst), T(rst_in_syn_received__counts_and_gives_the_place_back),
     T(rst_in_established__counts_estab_resets), T(rst__what_was_received_can_still_be_read__then_the_error),
-    T(rst__orphans_are_gone_with_everything))
+    T(rst__orphans_are_gone_with_everything), T(listener_closed__syn_received__reset_at_once_or_when_it_answers))
