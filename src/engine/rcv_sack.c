@@ -56,25 +56,32 @@ static void join(struct conn *c, unsigned first, unsigned end, struct run r)
 	c->gaps[first] = r;
 }
 
+/* What is known to have come twice of this segment grows by r if they touch; of two parts the first is told (tcp_dsack_extend). */
+static void extend_dsack(struct conn *c, struct run r)
+{
+	if (!c->dsack_due) {
+		rcv_dsack(c, r);
+	} else if (seq_le(r.from, c->dsack.to) && seq_le(c->dsack.from, r.to)) {
+		c->dsack.from = seq_min(c->dsack.from, r.from);
+		c->dsack.to = seq_max(c->dsack.to, r.to);
+	}
+}
+
 /* Octets of r that are in runs already: told in a DSACK. True: all of them are. */
 static bool note_overlap(struct conn *c, struct run r, unsigned first, unsigned end)
 {
-	struct run dup = r;
-	bool found = false;
+	bool all = false;
 
-	for (; first < end && !found; first++) {
+	for (; first < end; first++) {
 		const struct run *old = &c->gaps[first];
+		struct run dup = {seq_max(r.from, old->from), seq_min(r.to, old->to)};
 
-		if (!seq_lt(r.from, old->to) || !seq_lt(old->from, r.to))
+		if (!seq_lt(dup.from, dup.to))
 			continue;
-		dup.from = seq_max(r.from, old->from);
-		dup.to = seq_min(r.to, old->to);
-		found = true;
+		extend_dsack(c, dup);
+		all |= seq_eq(dup.from, r.from) && seq_eq(dup.to, r.to);
 	}
-	if (!found)
-		return false;
-	rcv_dsack(c, dup);
-	return seq_eq(dup.from, r.from) && seq_eq(dup.to, r.to);
+	return all;
 }
 
 static void store_part(struct conn *c, struct run r, const uint8_t *text, struct run part)

@@ -67,6 +67,8 @@ static void tailor(struct conn *c, struct seg *s)
 	c->seg_seq = s->seq;
 	if (s->flags & F_RST) /* RFC 5961 3.2 asks where it really begins */
 		return;
+	if (s->len)
+		c->dsack_due = false; /* what is told is of the last segment with text */
 	if (seq_lt(s->seq, c->rcv_nxt)) {
 		old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
 		if (s->len) {

@@ -24,7 +24,7 @@
 enum {
 	SOCKETS = 64,
 	SEND_BUFFER = 1 << 22, /* the greatest default of tcp_wmem[2] */
-	RECEIVE_BUFFER = 1 << 23, /* window scale 8, as with the scripts' tcp_rmem of 15 MiB */
+	RECEIVE_BUFFER = 1 << 25, /* the greatest tcp_rmem[2] of the scripts */
 	MTU = 1500,
 	MTU_MAX = 65535,
 	STEPS_MAX = 1000000, /* timers at one instant: more is an engine that turns on the spot */

@@ -237,6 +237,25 @@ TEST(dsack__old_octets_with_the_fin__not_told)
 	EXPECT_NO_SACK(&r, 101);
 }
 
+/* Two parts of a segment came before: Linux tells the first. */
+TEST(dsack__old_and_out_of_order_in_one__the_old)
+{
+	JOINED(r, .ts = false);
+
+	text_in(&r, 0, 100);
+	rig_out(&r);
+	text_in(&r, 200, 100);
+	EXPECT_SACK(&r, 100, 200, 300);
+	text_in(&r, 50, 250);
+	EXPECT_SACK(&r, 300, 50, 100);
+	text_in(&r, 400, 50);
+	EXPECT_SACK(&r, 300, 400, 450);
+	text_in(&r, 500, 50);
+	EXPECT_SACK(&r, 300, 500, 550, 400, 450);
+	text_in(&r, 300, 300);
+	EXPECT_SACK(&r, 600, 400, 450);
+}
+
 /* ---- hostile peers ---- */
 
 /* Overlapping segments whose octets differ: a middle box and we must see the same, so what came first stays. */
@@ -292,5 +311,6 @@ RUN(T(not_permitted__by_the_peer_or_the_knob__no_blocks), T(connect__offers_it__
     T(every_block__is_there_when_it_is_told__and_stays_until_it_is_acknowledged), T(dsack__old_octets__told_once),
     T(dsack__partly_old__only_that_part), T(dsack__out_of_order__is_told_before_the_block_that_holds_it),
     T(dsack__in_order_over_what_is_there__told_beyond_the_ack), T(dsack__knob_off__not_told),
-    T(dsack__old_octets_with_the_fin__not_told), T(octets_that_differ__those_that_came_first_are_read),
+    T(dsack__old_octets_with_the_fin__not_told), T(dsack__old_and_out_of_order_in_one__the_old),
+    T(octets_that_differ__those_that_came_first_are_read),
     T(tiny_gaps__bounded__and_the_rest_arrives_when_it_is_sent_again))
