@@ -47,13 +47,13 @@ static const struct scenario {
 	  .rtt = 20 * NSEC_PER_MS,
 	  .queue = 250000}},
 	{"ecn",
-	 "One flow with ECN, 100 Mbit/s, 40 ms, queue 500 kB that marks above 125 kB: nothing is lost",
+	 "One flow with ECN, 100 Mbit/s, 40 ms, queue 500 kB that marks more and more packets above 200 kB: nothing is lost",
 	 {.flows = 1,
 	  .length = 60 * NSEC_PER_S,
 	  .rate_bps = 100 * MBIT,
 	  .rtt = 40 * NSEC_PER_MS,
 	  .queue = 500000,
-	  .mark_above = 125000}},
+	  .mark_above = 200000}},
 };
 enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]), FAIR_FROM_S = 15 };
 

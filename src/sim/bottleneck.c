@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/bottleneck.h"
 
+enum { MARK = 65536 };
+
 /* No product overflows: what waits is less than 2^32 octets. */
 static nsec_t takes(const struct bottleneck *b, uint64_t octets)
 {
@@ -14,6 +16,20 @@ uint32_t bottleneck_queue(const struct bottleneck *b, nsec_t now)
 	return (uint32_t)(left * b->rate / NSEC_PER_S);
 }
 
+static bool marks(struct bottleneck *b, uint32_t queue)
+{
+	uint64_t over = queue > b->mark_above ? queue - b->mark_above : 0, share;
+
+	if (b->mark_above == 0 || over == 0)
+		return false;
+	share = over < b->mark_above ? over * MARK / b->mark_above : MARK;
+	b->owed += (uint32_t)share;
+	if (b->owed < MARK)
+		return false;
+	b->owed -= MARK;
+	return true;
+}
+
 bool bottleneck_pass(struct bottleneck *b, nsec_t now, uint32_t len, bool ect, nsec_t *ret_at, bool *ret_mark)
 {
 	uint32_t queue = bottleneck_queue(b, now);
@@ -22,7 +38,7 @@ bool bottleneck_pass(struct bottleneck *b, nsec_t now, uint32_t len, bool ect, n
 		b->dropped++;
 		return false;
 	}
-	*ret_mark = ect && b->mark_above && queue > b->mark_above;
+	*ret_mark = ect && marks(b, queue);
 	b->marked += *ret_mark;
 	b->passed++;
 	b->busy_until = (b->busy_until > now ? b->busy_until : now) + takes(b, len);

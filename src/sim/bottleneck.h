@@ -9,7 +9,9 @@
 struct bottleneck {
 	uint64_t rate; /* octets a second, at most 2^32; 0: there is none */
 	uint32_t queue_max; /* octets that may wait, the packet that is being sent included */
-	uint32_t mark_above; /* ECN-capable packets are marked when more octets than that wait (RFC 3168 5); 0: never */
+	/* ECN-capable packets are marked (RFC 3168 5): none up to so many octets waiting, all from twice that on, between them a share that grows. 0: never */
+	uint32_t mark_above;
+	uint32_t owed; /* parts of a mark, in 65536ths: the share is kept without chance */
 	nsec_t busy_until;
 	uint64_t passed, dropped, marked; /* packets */
 };

@@ -18,7 +18,7 @@ struct transfer_cfg {
 	nsec_t rtt; /* without queueing */
 	nsec_t jitter; /* of each packet there, in order; 0: none */
 	uint32_t queue; /* octets */
-	uint32_t mark_above; /* ECN: octets; 0: no marks. Then both hosts have tcp_ecn = 1 */
+	uint32_t mark_above; /* ECN: octets (bottleneck.h); 0: no marks. If not, both hosts have tcp_ecn = 1 */
 	double loss; /* of packets there, at random */
 	uint32_t buffer; /* of each socket, a power of two */
 	unsigned n_set;

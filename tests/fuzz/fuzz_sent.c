@@ -103,7 +103,7 @@ static void check(const struct fuzz *f)
 		const struct sent *s = board_at_const(c->sent, b, i);
 
 		must(seq_eq(sent_from(s), at) && s->len > 0 && s->at <= f->now);
-		must(!(s->flags & SENT_SACKED && s->flags & (SENT_LOST | SENT_AGAIN)));
+		must((s->flags & (SENT_SACKED | SENT_LOST)) != (SENT_SACKED | SENT_LOST));
 		must(!(s->flags & SENT_LOST) || s->flags & SENT_AGAIN || i - b->first >= b->hint - b->first);
 		at = s->to;
 		sacked += !!(s->flags & SENT_SACKED);

@@ -191,7 +191,7 @@ TEST(plot__writes_a_page_and_the_figures)
 
 	assert_true(fd >= 0);
 	{
-		RUN_CLI(r, "sim", "--plot", path, "--json", "--set", "net.ipv4.tcp_congestion_control=reno");
+		RUN_CLI(r, "sim", "--plot", path, "--json");
 
 		assert_int_equal(r.code, EXIT_FINE);
 		j = json_of(&r);

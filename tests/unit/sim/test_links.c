@@ -48,15 +48,25 @@ TEST(bottleneck__what_finds_no_room_is_lost_and_later_there_is_room_again)
 
 TEST(bottleneck__a_long_queue_marks_what_can_be_marked)
 {
-	struct bottleneck b = {.rate = 1000000, .queue_max = 9000, .mark_above = 999};
+	unsigned marks[4] = {0}; /* with so many times 500 octets waiting */
 	nsec_t at;
 	bool mark;
 
-	assert_true(bottleneck_pass(&b, 0, 999, true, &at, &mark) && !mark);
-	assert_true(bottleneck_pass(&b, 0, 1, true, &at, &mark) && !mark);
-	assert_true(bottleneck_pass(&b, 0, 1, true, &at, &mark) && mark);
-	assert_true(bottleneck_pass(&b, 0, 1, false, &at, &mark) && !mark);
-	assert_int_equal(b.marked, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		struct bottleneck b = {.rate = 1000000, .queue_max = 9000, .mark_above = 1000};
+
+		for (unsigned k = 0; k < 100; k++) {
+			b.busy_until = 5 + (i + 1) * 500 * UINT64_C(1000);
+			assert_true(bottleneck_pass(&b, 5, 1, true, &at, &mark));
+			marks[i] += mark;
+			assert_true(bottleneck_pass(&b, 5, 1, false, &at, &mark) && !mark);
+		}
+		assert_int_equal(b.marked, marks[i]);
+	}
+	assert_int_equal(marks[0], 0);
+	assert_int_equal(marks[1], 0);
+	assert_int_equal(marks[2], 50); /* half of the way to twice as many */
+	assert_int_equal(marks[3], 100);
 }
 
 /* ---- boxes on the way ---- */
@@ -189,6 +199,40 @@ TEST(transfer__one_flow_fills_the_link)
 	assert_true(r.dropped > 0 && r.lost == 0 && r.marked == 0);
 }
 
+/* RFC 3168: the queue is told of before it overflows. */
+TEST(transfer__with_ecn__nothing_is_lost)
+{
+	struct transfer_cfg cfg = usual;
+	struct transfer_result r;
+
+	cfg.mark_above = 100000;
+	r = run(&cfg);
+	assert_true(r.marked > 0);
+	assert_int_equal(r.dropped, 0);
+	assert_int_equal(r.retransmitted, 0);
+	if (r.total_bps < 0.85 * 100e6 * 1448 / 1500)
+		fail_msg("%.2f Mbit/s", r.total_bps / 1e6);
+}
+
+/* What is lost is sent again once, by the time it takes to notice, never by a timeout. */
+TEST(transfer__over_random_loss__sends_again_what_is_lost_and_no_more)
+{
+	struct transfer_cfg cfg = usual;
+	struct transfer_result r;
+
+	cfg.rate_bps = 1000000000;
+	cfg.queue = 2500000;
+	cfg.loss = 0.01;
+	cfg.length = 60 * NSEC_PER_S;
+	r = run(&cfg);
+	if (r.retransmitted > r.lost + r.lost / 50 || r.timeouts > 2)
+		fail_msg("%llu lost, %llu sent again, %llu timeouts", (unsigned long long)r.lost,
+			 (unsigned long long)r.retransmitted, (unsigned long long)r.timeouts);
+	if (r.total_bps < 0.75 * transfer_cubic_model_bps(0.01, 0.02, 1448))
+		fail_msg("%.2f Mbit/s, the model has %.2f", r.total_bps / 1e6,
+			 transfer_cubic_model_bps(0.01, 0.02, 1448) / 1e6);
+}
+
 TEST(transfer__the_same_seed_gives_the_same_and_another_does_not)
 {
 	struct transfer_cfg cfg = usual;
@@ -265,7 +309,8 @@ RUN(T(bottleneck__packets_leave_one_after_the_other),
     T(bottleneck__what_finds_no_room_is_lost_and_later_there_is_room_again),
     T(bottleneck__a_long_queue_marks_what_can_be_marked), T(ecn_field__is_changed_and_the_packet_stays_good),
     T(sack__is_taken_out_and_the_rest_stays), T(path__a_packet_that_is_too_big_is_lost_and_the_sender_is_told),
-    T(transfer__one_flow_fills_the_link), T(transfer__the_same_seed_gives_the_same_and_another_does_not),
-    T(transfer__flows_share_fairly), T(transfer__a_knob_that_no_host_has_is_told),
-    T(jain__is_one_when_all_have_the_same_and_one_by_n_when_one_has_all),
+    T(transfer__one_flow_fills_the_link), T(transfer__with_ecn__nothing_is_lost),
+    T(transfer__over_random_loss__sends_again_what_is_lost_and_no_more),
+    T(transfer__the_same_seed_gives_the_same_and_another_does_not), T(transfer__flows_share_fairly),
+    T(transfer__a_knob_that_no_host_has_is_told), T(jain__is_one_when_all_have_the_same_and_one_by_n_when_one_has_all),
     T(cubic_model__gives_the_windows_of_the_tables))
