@@ -77,9 +77,12 @@ static bool state_find(const char *name, enum sock_state *ret)
 static bool verb_find(const char *name, enum verb *ret)
 {
 	static const char *const names[N_NAMED_VERBS] = {
-		[V_CLOSE] = "close",     [V_SHUT] = "shut", [V_SHUTBOTH] = "shutboth", [V_LINGER0] = "linger0",
-		[V_LINGER2] = "linger2", [V_SEND] = "send", [V_EOF] = "eof",           [V_RESET] = "reset",
-		[V_DATA] = "data",       [V_READ] = "read", [V_LOSE] = "lose",         [V_AGAIN] = "again",
+		[V_CLOSE] = "close",       [V_SHUT] = "shut",       [V_SHUTBOTH] = "shutboth",
+		[V_LINGER0] = "linger0",   [V_LINGER2] = "linger2", [V_LINGER2OFF] = "linger2off",
+		[V_KNOCK] = "knock",       [V_CALL] = "call",       [V_HANGUP] = "hangup",
+		[V_UNLISTEN] = "unlisten", [V_SEND] = "send",       [V_EOF] = "eof",
+		[V_RESET] = "reset",       [V_DATA] = "data",       [V_READ] = "read",
+		[V_LOSE] = "lose",         [V_AGAIN] = "again",
 	};
 
 	for (unsigned i = 0; i < N_NAMED_VERBS; i++)

@@ -37,6 +37,7 @@ enum verb {
 	V_SHUTBOTH,
 	V_LINGER0,
 	V_LINGER2,
+	V_LINGER2OFF,
 	V_SEND,
 	V_EOF,
 	V_RESET,
@@ -44,6 +45,10 @@ enum verb {
 	V_READ,
 	V_LOSE,
 	V_AGAIN,
+	V_KNOCK,
+	V_CALL,
+	V_HANGUP,
+	V_UNLISTEN,
 	N_NAMED_VERBS,
 	V_STATE = N_NAMED_VERBS, /* await `state` */
 	V_HOLD,

@@ -8,7 +8,7 @@
 #include "lab/interop/octets.h"
 #include "lab/interop/parts.h"
 
-enum { PORT = 10000, OCTETS = 1000, PATIENCE_MS = 8000, LOOK_MS = 2, CALM_MS = 4 };
+enum { PORT = 10000, KNOCK_PORT = 9, OCTETS = 1000, PATIENCE_MS = 8000, LOOK_MS = 2, CALM_MS = 4 };
 
 struct bout { /* one closing, once */
 	struct rig *r;
@@ -17,7 +17,7 @@ struct bout { /* one closing, once */
 	unsigned opener;
 	bool ipv6;
 	uint16_t port, from; /* of the listener; of who connects */
-	struct end listener, end[2];
+	struct end listener, end[2], second;
 	uint32_t unread[2]; /* octets of `send` that were not read */
 	struct counts before[2], wanted[2];
 	const char *word; /* the step that is done */
@@ -199,6 +199,52 @@ static bool connect_and_accept(struct bout *b)
 	return await(b, &s);
 }
 
+/* ---- a second connection beside it ---- */
+
+struct second {
+	struct bout *b;
+	bool fails; /* awaited: it fails; or that it is connected */
+};
+
+static bool second_is(void *arg)
+{
+	const struct second *s = arg;
+	struct end *e = &s->b->second;
+	char c;
+
+	if (s->fails)
+		return end_error(e) != 0;
+	return end_recv(e, &c, 1, true) == -EAGAIN && end_send(e, "", 0) == 0;
+}
+
+static bool open_second(struct bout *b, unsigned who, uint16_t port, bool fails)
+{
+	const struct la_endpoint to = rig_at(b->side[!who], b->ipv6, port);
+	struct second s = {b, fails};
+	int err;
+
+	b->second = (struct end){.side = b->side[who], .d = b->r->d};
+	err = end_connect(&b->second, &to, 0);
+	if (err)
+		return failed(b, strerror(-err));
+	if (!rig_wait(b->r, second_is, &s, PATIENCE_MS))
+		return failed(b, "it does not come");
+	rig_wait(b->r, nothing, NULL, CALM_MS); /* its last ACK arrives */
+	if (fails)
+		end_close(&b->second);
+	return true;
+}
+
+static bool lose_second(struct bout *b)
+{
+	struct second s = {b, true};
+
+	if (!rig_wait(b->r, second_is, &s, PATIENCE_MS))
+		return failed(b, "it does not come");
+	end_close(&b->second);
+	return true;
+}
+
 static int send_octets(struct bout *b, unsigned who)
 {
 	uint8_t buf[OCTETS];
@@ -233,8 +279,18 @@ static bool act(struct bout *b, const struct step *s)
 		err = end_linger(e, 0);
 		break;
 	case V_LINGER2:
-		err = end_linger2(e, 1);
+	case V_LINGER2OFF:
+		err = end_linger2(e, s->verb == V_LINGER2 ? 1 : -1);
 		break;
+	case V_UNLISTEN:
+		err = end_close(&b->listener);
+		break;
+	case V_KNOCK:
+		return open_second(b, s->who, KNOCK_PORT, true);
+	case V_CALL:
+		return open_second(b, s->who, b->port, false);
+	case V_HANGUP:
+		return lose_second(b);
 	case V_SEND:
 		err = send_octets(b, s->who);
 		break;
@@ -336,6 +392,7 @@ static bool run(struct bout *b)
 	hold(b, false);
 	ok = ok && judge(b);
 	end_close(&b->listener);
+	end_close(&b->second);
 	for (unsigned who = 0; who < 2; who++)
 		end_close(&b->end[who]);
 	return ok;
@@ -357,7 +414,7 @@ bool part_closings(struct rig *r, bool *ret_skip)
 				continue;
 			if (!run(&b))
 				return false;
-			rig_progress(r, (unsigned)six * ways + i, ways * 2);
+			rig_progress(r, n, (uint64_t)ways * 2);
 			n++;
 		}
 	r->sums->closings = n;

@@ -107,8 +107,10 @@ TEST(rate__packets_leave_one_after_the_other__and_the_queue_is_bounded)
 		put(im, 0, i);
 	assert_int_equal(impair_stats(im)->overflowed, 2);
 	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(impair_next_at(im), (i + 1) * 100000);
-		assert_int_equal(got(im, (i + 1) * 100000), i);
+		const nsec_t at = (i + 1) * UINT64_C(100000);
+
+		assert_int_equal(impair_next_at(im), at);
+		assert_int_equal(got(im, at), i);
 	}
 	put(im, 1000000, 9); /* the link has been idle */
 	assert_int_equal(impair_next_at(im), 1100000);
