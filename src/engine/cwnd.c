@@ -43,6 +43,11 @@ void cwnd_acked(struct conn *c, const struct ack *a)
 	struct cc_ack say = what_it_says(c, a);
 	bool nothing_lost = r->lost == a->prior_lost;
 
+	c->eng->n.delivered += say.acked;
+	if (a->flags & ACK_ECE) {
+		c->eng->n.delivered_ce += say.acked;
+		r->delivered_ce += say.acked;
+	}
 	if (c->cc.ops->sampled && a->flags & (ACK_TOOK | ACK_SACKED))
 		c->cc.ops->sampled(&c->cc, &say);
 	if (recovery_reduces(r)) {

@@ -48,6 +48,7 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_reord_seen = c->rec.reord_seen;
 	i->tcpi_dsack_dups = c->rec.dsack_dups;
 	i->tcpi_delivered = c->rec.delivered;
+	i->tcpi_delivered_ce = c->rec.delivered_ce;
 	i->tcpi_rtt = (uint32_t)(c->srtt8_us / 8);
 	i->tcpi_rttvar = c->srtt8_us ? (uint32_t)(c->mdev4_us / 4) : RTTVAR_AT_FIRST;
 	i->tcpi_min_rtt = c->srtt8_us ? rtt_min_us(c) : UINT32_MAX;

@@ -49,6 +49,7 @@ struct recovery {
 	uint32_t reordering, reord_seen; /* segments; times */
 	uint32_t dsack_dups; /* segments that DSACKs said came twice */
 	uint32_t delivered, lost; /* in all, wrapping */
+	uint32_t delivered_ce; /* of these, acknowledged with ECE */
 	/* Was cwnd used (RFC 7661's question, Linux's answer)? */
 	uint32_t max_out, used;
 	seq_t usage_seq;

@@ -229,6 +229,87 @@ TEST(echo__is_an_ack_with_ece_that_is_no_syn)
 	assert_false(ecn_echo(c, &(struct seg){.flags = F_ACK | F_ECE}));
 }
 
+static void acked(struct rig *r, uint32_t octets, uint8_t flags)
+{
+	IN(r, .flags = F_ACK | flags, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + octets), .wnd = 60000);
+}
+
+/* How many segments go now; cwr: how many of them have CWR. */
+static uint32_t sent(struct rig *r, uint32_t *cwr)
+{
+	uint32_t n = 0;
+
+	*cwr = 0;
+	for (; rig_out(r); n++)
+		*cwr += (r->out.seg.flags & F_CWR) != 0;
+	return n;
+}
+
+TEST(ece__window_is_reduced_once_a_round_trip)
+{
+	ESTABLISHED_ECN(r, .cfg.send_buffer = 65536);
+	struct conn *c = rig_conn(&r);
+	uint32_t cwr, all = 0, n;
+
+	acked(&r, 0, 0);
+	write_octets(&r, 20000);
+	assert_int_equal(sent(&r, &cwr), 10);
+	assert_int_equal(cwr, 0);
+	for (uint32_t i = 1; i < 10; i++) {
+		acked(&r, i * PEER_MSS, F_ECE); /* until it sees CWR, the peer says so with every ACK */
+		assert_int_equal(c->cc.ssthresh, 7);
+		assert_int_equal(c->rec.ca, CA_CWR);
+		n = sent(&r, &cwr);
+		assert_int_equal(cwr, n && all == 0);
+		all += n;
+	}
+	assert_in_range(all, 4, 7); /* RFC 6937: what goes is 7 / 10 of what comes */
+	EXPECT_COUNT(&r, delivered_ce, 9);
+	EXPECT_COUNT(&r, retrans_segs, 0);
+	acked(&r, 11 * PEER_MSS, 0);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_int_equal(c->cc.cwnd, 7);
+	write_octets(&r, 20000);
+	sent(&r, &cwr);
+	acked(&r, 12 * PEER_MSS, F_ECE); /* another round, another mark */
+	assert_int_equal(c->cc.ssthresh, 4);
+}
+
+TEST(ece_before_anything_is_in_flight__is_nothing)
+{
+	ESTABLISHED_ECN(r, .v6 = false);
+
+	acked(&r, 0, F_ECE);
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
+	assert_int_equal(rig_conn(&r)->cc.cwnd, 10);
+}
+
+TEST(ece_without_ecn__is_nothing)
+{
+	RIG_AT(r, ESTABLISHED);
+	write_octets(&r, 100);
+	rig_drain(&r);
+	IN(&r, .flags = F_ACK | F_ECE, .seq = seq(IRS + 1), .ack = seq(ISS + 51));
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
+	EXPECT_COUNT(&r, delivered_ce, 0);
+}
+
+TEST(loss__is_told_by_cwr_too)
+{
+	ESTABLISHED_ECN(r, .cfg.send_buffer = 65536);
+	uint32_t cwr;
+
+	acked(&r, 0, 0);
+	write_octets(&r, 14000);
+	sent(&r, &cwr);
+	rig_pass(&r, 1000 * MS); /* timeout */
+	rig_drain(&r);
+	acked(&r, 14000, 0);
+	write_octets(&r, 3000);
+	assert_in_range(sent(&r, &cwr), 2, 3);
+	assert_int_equal(cwr, 1);
+}
+
 /* ---- receiving ---- */
 
 TEST(ce__is_echoed_on_everything_until_cwr)
@@ -292,6 +373,7 @@ RUN(T(syn_that_asks__is_agreed_to_by_any_but_tcp_ecn_0), T(syn_ack_again__still_
     T(syn_ack__agrees_with_ece_alone), T(simultaneous_open__agrees_when_both_ask),
     T(text__is_ect0_once__and_acks_never), T(dscp__stays_beside_it), T(fin_alone__is_not_ect),
     T(not_negotiated__nothing_is_marked_nor_echoed), T(reduction__cwr_on_the_next_new_octets_once),
-    T(echo__is_an_ack_with_ece_that_is_no_syn), T(ce__is_echoed_on_everything_until_cwr), T(ce_with_cwr__begins_anew),
-    T(ce_out_of_order__counts), T(no_ect_after_ect__is_acknowledged_at_once),
-    T(packets_received__are_counted_by_their_field))
+    T(echo__is_an_ack_with_ece_that_is_no_syn), T(ece__window_is_reduced_once_a_round_trip),
+    T(ece_before_anything_is_in_flight__is_nothing), T(ece_without_ecn__is_nothing), T(loss__is_told_by_cwr_too),
+    T(ce__is_echoed_on_everything_until_cwr), T(ce_with_cwr__begins_anew), T(ce_out_of_order__counts),
+    T(no_ect_after_ect__is_acknowledged_at_once), T(packets_received__are_counted_by_their_field))
