@@ -98,6 +98,8 @@ struct conn {
 	uint32_t rcv_ssthresh;
 	uint32_t rcv_held; /* in the ring, in order and not: this connection's part of engine.rcv_held */
 	uint16_t syn_wnd; /* what our SYN announced */
+	uint16_t wnd_field; /* what the last segment announced, when the application had read so far: */
+	seq_t wnd_read;
 	uint32_t drs_space; /* octets the application took in one round trip */
 	seq_t drs_seq; /* measured since it had read so far, */
 	nsec_t drs_at; /* at this time */

@@ -69,16 +69,16 @@ void ecn_received(struct conn *c, const struct seg *s)
 	if (s->flags & F_CWR) {
 		n->echo = false;
 		if (s->len)
-			out_ack_now(c);
+			c->ack_pending |= ACK_NOW;
 	}
 	if (field == ECN_NOT_ECT) {
 		if (n->seen)
-			out_ack_now(c);
+			rcv_quick(c, 2);
 		return;
 	}
 	if (field == ECN_CE && !n->echo) {
 		n->echo = true;
-		out_ack_now(c);
+		rcv_quick(c, 2);
 	}
 	n->seen = true;
 }

@@ -318,5 +318,6 @@ void la_usage(const struct la_engine *h, struct la_usage *ret)
 		.bound = binds_count(e->binds),
 		.replies = e->reply_n,
 		.timers = (uint32_t)e->wheel.armed,
+		.received = e->rcv_held,
 	};
 }

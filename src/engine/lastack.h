@@ -295,6 +295,7 @@ struct la_usage { /* what is in use now; all 0 in an engine that has come to res
 	uint32_t sockets, listeners, connections, embryonic, orphans; /* connections: SYN_SENT to LAST_ACK */
 	uint32_t time_wait4, time_wait6; /* records, FIN_WAIT_2 too */
 	uint32_t destinations, port_maps, bound, replies, timers;
+	uint64_t received; /* octets in receive buffers */
 };
 LA_API void la_usage(const struct la_engine *e, struct la_usage *ret);
 

@@ -77,6 +77,7 @@ void rcv_clamp_set(struct conn *c, uint32_t octets)
 	else if (wnd > c->rcv_ssthresh)
 		c->rcv_ssthresh = wnd;
 	c->rcv_clamp = octets;
+	c->wnd_field = 0; /* to be chosen anew */
 }
 
 /* ---- memory of all connections ---- */
@@ -166,11 +167,11 @@ uint32_t rcv_window(const struct conn *c)
 	return min32(wnd, (uint32_t)UINT16_MAX << c->rcv_wscale);
 }
 
-uint16_t rcv_wnd_field(struct conn *c)
+static uint16_t announce(struct conn *c)
 {
 	struct counters *n = &c->eng->n;
 	uint32_t wnd = rcv_window(c);
-	bool was_open = seq_lt(c->last_ack_sent, c->rcv_adv), shrinks = c->eng->k.shrink_window && c->rcv_wscale;
+	bool was_open = rcv_announced(c) > 0, shrinks = c->eng->k.shrink_window && c->rcv_wscale;
 	seq_t edge = seq_add(c->rcv_nxt, wnd);
 
 	if (rcv_free(c) < min32(c->rcv_clamp, c->rcv_full) / 2) {
@@ -181,5 +182,15 @@ uint16_t rcv_wnd_field(struct conn *c)
 	c->rcv_adv = shrinks ? edge : seq_max(c->rcv_adv, edge);
 	n->to_zero_window += was_open && !wnd;
 	n->from_zero_window += !was_open && wnd;
-	return (uint16_t)(wnd >> c->rcv_wscale);
+	c->wnd_read = c->rcv_read;
+	c->wnd_field = (uint16_t)(wnd >> c->rcv_wscale);
+	return c->wnd_field;
+}
+
+/* Where nothing was received and nothing was read the window is what it was: most segments of a sender. */
+uint16_t rcv_wnd_field(struct conn *c)
+{
+	bool same = seq_eq(c->rcv_nxt, c->last_ack_sent) && seq_eq(c->rcv_read, c->wnd_read) && c->wnd_field;
+
+	return same ? c->wnd_field : announce(c);
 }

@@ -86,16 +86,19 @@ void audit_rest(struct verdict *v, unsigned host, const struct la_usage *u)
 {
 	const struct {
 		const char *what;
-		uint32_t n;
+		uint64_t n;
 	} rows[] = {
-		{"sockets", u->sockets},       {"listeners", u->listeners},       {"connections", u->connections},
-		{"embryonic", u->embryonic},   {"orphans", u->orphans},           {"time_wait4", u->time_wait4},
-		{"time_wait6", u->time_wait6}, {"destinations", u->destinations}, {"port_maps", u->port_maps},
-		{"bound", u->bound},           {"replies", u->replies},           {"timers", u->timers},
+		{"sockets", u->sockets},          {"listeners", u->listeners},
+		{"connections", u->connections},  {"embryonic", u->embryonic},
+		{"orphans", u->orphans},          {"time_wait4", u->time_wait4},
+		{"time_wait6", u->time_wait6},    {"destinations", u->destinations},
+		{"port_maps", u->port_maps},      {"bound", u->bound},
+		{"replies", u->replies},          {"timers", u->timers},
+		{"octets received", u->received},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].n)
-			FAIL(v, CHECK_LEAK, host, NULL, NULL, "%u %s are still in use when all is over",
-			     (unsigned)rows[i].n, rows[i].what);
+			FAIL(v, CHECK_LEAK, host, NULL, NULL, "%llu %s are still in use when all is over",
+			     (unsigned long long)rows[i].n, rows[i].what);
 }
