@@ -216,10 +216,7 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 		c->backoff = c->probes = 0;
 	}
 	/* Idle: if the timer runs, it was to probe the window. */
-	if (idle)
-		snd_start_rtx_timer(c);
-	else if (c->rtx_kind == RTX_TLP || c->timer_at[TIMER_RTX] == NSEC_NEVER)
-		rtx_timer_rearm(c);
+	c->rec.rearm |= idle || c->rtx_kind == RTX_TLP || c->timer_at[TIMER_RTX] == NSEC_NEVER;
 	if (recovery_reduces(&c->rec))
 		prr_sent(&c->rec.prr, 1);
 	c->rec.in_batch = true;
@@ -273,7 +270,7 @@ static size_t send_loss_probe(struct conn *c, uint8_t *buf, size_t cap)
 	if (!choose_new(c, PROBE, &o))
 		return probe_again(c, buf, cap);
 	len = send_new(c, o, buf, cap);
-	c->rec.in_batch = false; /* one probe: no other one follows it */
+	c->rec.in_batch = c->rec.rearm = false; /* one probe: no other one follows it */
 	cwnd_used(c);
 	tlp_sent(c, false);
 	return len;
@@ -312,7 +309,8 @@ size_t out_data(struct conn *c, uint8_t *buf, size_t cap)
 
 void out_data_end(struct conn *c)
 {
-	c->rec.in_batch = false;
 	cwnd_used(c);
-	tlp_schedule(c, false);
+	if (!tlp_schedule(c, false) && c->rec.rearm)
+		rtx_timer_rearm(c);
+	c->rec.in_batch = c->rec.rearm = false;
 }

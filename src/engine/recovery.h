@@ -37,7 +37,8 @@ struct recovery {
 	bool tlp_on, tlp_again, tlp_due; /* a probe is out; it was a retransmission; the timer wants one sent */
 	bool dsack_ok; /* a DSACK was seen: the peer sends them */
 	bool cwnd_limited;
-	bool in_batch; /* something was sent since la_output() began with this connection */
+	bool in_batch,
+		rearm; /* something was sent since la_output() began with this connection; the timer waits for its end */
 	seq_t high; /* SND.NXT when the state began */
 	seq_t tlp_high; /* SND.NXT after the probe */
 	seq_t undo_from; /* SND.UNA when ssthresh was lowered */

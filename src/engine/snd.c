@@ -134,7 +134,8 @@ static uint32_t echo_us(const struct conn *c, const struct seg *s)
 
 struct taken { /* of the entries that an ACK acknowledged: those never sent again nor SACKed */
 	bool any;
-	nsec_t first_at, last_at;
+	nsec_t first_at;
+	struct sent last;
 	uint32_t n; /* all of them */
 	seq_t reord; /* the lowest of those */
 };
@@ -146,7 +147,7 @@ static bool measure(struct conn *c, struct ack *a, const struct taken *t)
 
 	if (t->any && !(a->flags & ACK_TOOK_AGAIN)) {
 		rtt = us_since(c, t->first_at);
-		last = us_since(c, t->last_at);
+		last = us_since(c, t->last.at);
 	}
 	if (a->flags & ACK_SACK_TIMED) {
 		rtt = rtt ? rtt : us_since(c, a->first_sack_at);
@@ -181,13 +182,14 @@ static void take_entry(struct conn *c, struct ack *a, struct taken *t)
 			t->reord = from;
 		}
 		t->any = true;
-		t->last_at = s->at;
+		t->last = *s;
 		if (seq_le(s->to, r->high))
 			a->flags |= ACK_ORIGINAL;
 	}
 	if (c->sack_ok && !(s->flags & SENT_SACKED)) {
 		r->delivered++;
-		rack_taken(c, s, a, false);
+		if (s->flags & SENT_TWICE)
+			rack_taken(c, s, a, false);
 	}
 	a->flags |= ACK_TOOK;
 	t->n++;
@@ -204,6 +206,8 @@ static void clean_board(struct conn *c, struct ack *a)
 
 	while (board_n(b) && seq_le(board_at(c->sent, b, b->first)->to, c->snd_una))
 		take_entry(c, a, &t);
+	if (t.any && c->sack_ok) /* the last of them is the youngest: it speaks for all */
+		rack_taken(c, &t.last, a, false);
 	head = board_n(b) ? board_at(c->sent, b, b->first) : NULL;
 	if (head && head->flags & SENT_SACKED)
 		a->flags |= ACK_RENEGES;
@@ -277,7 +281,9 @@ static void ack_in_flight(struct conn *c, struct ack *a)
 		a->dup = !(a->flags & (ACK_UNA | ACK_NOT_DUP | ACK_DSACK));
 		recovery_alert(c, a);
 	}
-	if (a->flags & ACK_TIMER && !tlp_schedule(c, true))
+	if (board_n(&c->board) == 0)
+		timer_stop(c, TIMER_RTX); /* RFC 6298 5.2 */
+	else if (a->flags & ACK_TIMER && !tlp_schedule(c, true))
 		rtx_timer_rearm(c);
 	cwnd_acked(c, a);
 	if (c->rec.resend || snd_unsent(c) > 0)
@@ -308,7 +314,13 @@ void snd_syn_acked(struct conn *c, const struct seg *s)
 		out_schedule(c);
 }
 
-void snd_ack(struct conn *c, const struct seg *s)
+/* Usual beside text that comes in: nothing is in flight, and the ACK says nothing but how large the window is. */
+static bool is_idle_ack(const struct conn *c, const struct seg *s)
+{
+	return board_n(&c->board) == 0 && seq_eq(s->ack, c->snd_una) && s->opts.n_sack == 0 && !c->rec.tlp_on;
+}
+
+static void take_ack(struct conn *c, const struct seg *s)
 {
 	struct ack a = {
 		.s = s,
@@ -320,12 +332,6 @@ void snd_ack(struct conn *c, const struct seg *s)
 	};
 	bool in_flight = board_n(&c->board) > 0;
 
-	if (!c->syn_acked) { /* closed in SYN-RECEIVED */
-		if (seq_lt(c->snd_una, s->ack))
-			snd_syn_acked(c, s);
-		take_window(c, s);
-		return;
-	}
 	if (seq_lt(s->ack, c->snd_una)) {
 		old_ack(c, &a);
 		return;
@@ -345,4 +351,18 @@ void snd_ack(struct conn *c, const struct seg *s)
 		ack_in_flight(c, &a);
 	else
 		ack_of_nothing(c, &a);
+}
+
+void snd_ack(struct conn *c, const struct seg *s)
+{
+	if (!c->syn_acked) { /* closed in SYN-RECEIVED */
+		if (seq_lt(c->snd_una, s->ack))
+			snd_syn_acked(c, s);
+		take_window(c, s);
+	} else if (is_idle_ack(c, s)) {
+		take_window(c, s);
+		c->probes = c->keep_sent = 0;
+	} else {
+		take_ack(c, s);
+	}
 }
