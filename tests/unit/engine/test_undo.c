@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* A reduction that was a mistake is taken back: RFC 3522, 3708, 4015, 5682. As Linux 6.18. */
+#include "tests/unit/engine/flight.h"
+
+/* ---- F-RTO (RFC 5682) ---- */
+
+/* Nothing comes back for longer than a timeout. */
+#define DELAYED(r, n, ...)                                                                                             \
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", __VA_ARGS__);                                                \
+	fly(&r, 0, n);                                                                                                 \
+	rig_pass(&r, 310 * MS);                                                                                        \
+	expect_segment(&r, 0);                                                                                         \
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_LOSS);                                                               \
+	assert_int_equal(rig_conn(&r)->cc.cwnd, 1)
+
+TEST(timeout__acks_of_the_originals__spurious)
+{
+	DELAYED(r, 10, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	assert_int_equal(c->cc.ssthresh, 7);
+	put(&r, 4 * MSS);
+	ack_segments(&r, 1); /* step 2.b: something new, not what is called lost */
+	expect_segment(&r, 10);
+	expect_segment(&r, 11);
+	EXPECT_SILENCE(&r);
+	assert_int_equal(c->rec.ca, CA_LOSS);
+	ack_segments(&r, 2); /* step 3.b: of a segment that was sent once only */
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	assert_int_equal(c->cc.ssthresh, CC_SSTHRESH_NONE);
+	assert_int_equal(c->board.lost, 0);
+	EXPECT_COUNT(&r, spurious_rtos, 1);
+	EXPECT_COUNT(&r, loss_undo, 1);
+	EXPECT_COUNT(&r, retrans_segs, 1);
+	check_board(&r);
+}
+
+TEST(timeout__sack_of_what_was_new__real)
+{
+	DELAYED(r, 10, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	put(&r, 4 * MSS);
+	ack_segments(&r, 1);
+	expect_segment(&r, 10);
+	rig_drain(&r);
+	SACK_IN(&r, 1, 10, 11); /* step 3.a: the new one has overtaken what is missing */
+	assert_false(c->rec.frto);
+	assert_int_equal(c->rec.ca, CA_LOSS);
+	expect_segment(&r, 1);
+	EXPECT_COUNT(&r, spurious_rtos, 0);
+	check_board(&r);
+}
+
+TEST(timeout__without_sack__two_acks_decide)
+{
+	DELAYED(r, 10, .sack = false);
+	struct conn *c = rig_conn(&r);
+
+	put(&r, 4 * MSS);
+	ack_segments(&r, 2);
+	expect_segment(&r, 10);
+	expect_segment(&r, 11);
+	ack_segments(&r, 4);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	EXPECT_COUNT(&r, spurious_rtos, 1);
+}
+
+TEST(timeout__without_sack__a_duplicate__real)
+{
+	DELAYED(r, 10, .sack = false);
+
+	put(&r, 4 * MSS);
+	ack_segments(&r, 1);
+	expect_segment(&r, 10);
+	rig_drain(&r);
+	ack_segments(&r, 1);
+	assert_false(rig_conn(&r)->rec.frto);
+	expect_segment(&r, 1);
+	EXPECT_COUNT(&r, spurious_rtos, 0);
+}
+
+TEST(timeout__nothing_new_to_send__usual_recovery)
+{
+	DELAYED(r, 4, .sack = true);
+
+	ack_segments(&r, 1);
+	expect_segment(&r, 1);
+	expect_segment(&r, 2);
+	assert_false(rig_conn(&r)->rec.frto);
+}
+
+TEST(tcp_frto_0__usual_recovery)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0\nnet.ipv4.tcp_frto = 0", .sack = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, 310 * MS);
+	expect_segment(&r, 0);
+	put(&r, 4 * MSS);
+	ack_segments(&r, 2);
+	expect_segment(&r, 2);
+}
+
+/* ---- timestamps (Eifel, RFC 3522) ---- */
+
+static void echo_in(struct rig *r, uint32_t before, uint32_t tsecr)
+{
+	struct seg s = {.flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + before * MSS)};
+
+	s.opts.has_ts = true;
+	s.opts.tsval = ++r->peer_tsval;
+	s.opts.tsecr = tsecr;
+	rig_in(r, s);
+}
+
+TEST(timeout__echo_older_than_the_retransmission__spurious)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0\nnet.ipv4.tcp_frto = 0", .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t before;
+
+	fly(&r, 0, 4);
+	before = r.last_tsval;
+	rig_pass(&r, 310 * MS);
+	expect_segment(&r, 0);
+	assert_true(r.last_tsval != before);
+	echo_in(&r, 4, before);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	EXPECT_COUNT(&r, loss_undo, 1);
+	EXPECT_COUNT(&r, spurious_rtos, 0);
+}
+
+TEST(timeout__echo_of_the_retransmission__real)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0\nnet.ipv4.tcp_frto = 0", .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 4);
+	rig_pass(&r, 310 * MS);
+	expect_segment(&r, 0);
+	echo_in(&r, 4, r.last_tsval);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd < 10);
+	EXPECT_COUNT(&r, loss_undo, 0);
+}
+
+TEST(recovery__echo_older_than_the_retransmission__full_undo)
+{
+	FLIGHT(r, .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t before;
+
+	fly(&r, 0, 10);
+	before = r.last_tsval;
+	rig_pass(&r, RTT_MS * MS);
+	r.last_tsval = before;
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, 5 * MS);
+	echo_in(&r, 10, before); /* it was late, not lost */
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	EXPECT_COUNT(&r, full_undo, 1);
+}
+
+TEST(recovery__partial_echo_older__undone_on_the_way)
+{
+	FLIGHT(r, .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t before;
+
+	fly(&r, 0, 10);
+	before = r.last_tsval;
+	rig_pass(&r, RTT_MS * MS);
+	r.last_tsval = before;
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 5 * MS);
+	echo_in(&r, 5, before);
+	EXPECT_COUNT(&r, partial_undo, 1);
+	EXPECT_COUNT(&r, ts_reorder, 0 + (r.e->n.ts_reorder != 0));
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	check_board(&r);
+}
+
+/* ---- DSACK (RFC 3708) ---- */
+
+TEST(recovery__all_that_was_sent_again_came_twice__undone)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	ack_segments(&r, 4);
+	rig_drain(&r);
+	assert_int_equal(c->rec.ca, CA_RECOVERY);
+	assert_true(c->cc.cwnd < 10);
+	SACK_IN(&r, 4, 0, 1);
+	EXPECT_COUNT(&r, dsack_undo, 1);
+	EXPECT_COUNT(&r, dsack_recv, 1);
+	assert_int_equal(c->rec.ca, CA_OPEN);
+	assert_true(c->cc.cwnd >= 10);
+	assert_true(c->rec.dsack_ok);
+}
+
+TEST(recovery__one_of_two_came_twice__stays)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 2, 7);
+	expect_segment(&r, 0);
+	expect_segment(&r, 1);
+	rig_pass(&r, RTT_MS * MS);
+	ack_segments(&r, 7);
+	SACK_IN(&r, 7, 0, 1);
+	EXPECT_COUNT(&r, dsack_undo, 0);
+	assert_int_equal(c->rec.undo_retrans, 1);
+	SACK_IN(&r, 7, 1, 2);
+	EXPECT_COUNT(&r, dsack_undo, 1);
+}
+
+/* RFC 8985 6.2 step 4: DSACKs widen the reordering window, a quarter of the round trip each round. */
+TEST(dsack__with_reordering__widens_the_window)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 5, 6);
+	ack_segments(&r, 6); /* reordering */
+	rig_pass(&r, 1 * MS);
+	SACK_IN(&r, 6, 8, 10);
+	rig_pass(&r, 28 * MS);
+	expect_segment(&r, 6); /* nothing is in flight: PRR lets one go */
+	assert_int_equal(c->rec.rack.steps, 1);
+	ack_segments(&r, 10);
+	fly(&r, 10, 1);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 11, 6, 7);
+	assert_int_equal(c->rec.rack.steps, 2);
+}
+
+RUN(T(timeout__acks_of_the_originals__spurious), T(timeout__sack_of_what_was_new__real),
+    T(timeout__without_sack__two_acks_decide), T(timeout__without_sack__a_duplicate__real),
+    T(timeout__nothing_new_to_send__usual_recovery), T(tcp_frto_0__usual_recovery),
+    T(timeout__echo_older_than_the_retransmission__spurious), T(timeout__echo_of_the_retransmission__real),
+    T(recovery__echo_older_than_the_retransmission__full_undo), T(recovery__partial_echo_older__undone_on_the_way),
+    T(recovery__all_that_was_sent_again_came_twice__undone), T(recovery__one_of_two_came_twice__stays),
+    T(dsack__with_reordering__widens_the_window))
