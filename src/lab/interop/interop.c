@@ -72,13 +72,16 @@ static void tell_json(struct run *r, unsigned part, const char *result, double s
 /* At most 80 columns, behind six spaces. */
 static void print_wrapped(FILE *out, const char *text)
 {
-	size_t x = WIDTH; /* the first word begins a line */
+	size_t x = INDENT - 1;
 
+	fprintf(out, "%*s", INDENT - 1, "");
 	while (*text) {
 		size_t word = strcspn(text, " ");
 
-		if (x + 1 + word > WIDTH)
-			x = (size_t)fprintf(out, "%s%*s", x == WIDTH ? "" : "\n", INDENT - 1, "");
+		if (x > INDENT && x + 1 + word > WIDTH) {
+			fprintf(out, "\n%*s", INDENT - 1, "");
+			x = INDENT - 1;
+		}
 		fprintf(out, " %.*s", (int)word, text);
 		x += 1 + word;
 		text += word + strspn(text + word, " ");

@@ -14,6 +14,7 @@ const struct whim whims[WHIMS] = {
 	{"net.ipv4.tcp_window_scaling", {"1", "0", "1"}, .kernel_only = true},
 	{"net.ipv4.tcp_ecn", {"2", "1", "0"}},
 	{"net.ipv4.tcp_congestion_control", {"cubic", "reno", "cubic"}},
+	[WHIM_COOKIES] = {"net.ipv4.tcp_syncookies", {"1", "2", "1"}},
 };
 
 struct pair {
@@ -186,7 +187,10 @@ static bool stuck(struct pairs *p, const struct pair *one)
 static bool look_after(struct pairs *p, struct pair *one)
 {
 	if (is_over(one)) {
-		if (!flow_is_right(p, one, SIDE_ENGINE) || !flow_is_right(p, one, SIDE_KERNEL))
+		/* An error first, at the end where one is: the other end only suffers of it. */
+		const enum side first = one->flow[SIDE_KERNEL].error ? SIDE_KERNEL : SIDE_ENGINE;
+
+		if (!flow_is_right(p, one, first) || !flow_is_right(p, one, (enum side) !first))
 			return false;
 		p->r->sums->transfers++;
 		for (int side = 0; side < N_SIDES; side++)

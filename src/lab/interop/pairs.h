@@ -4,7 +4,7 @@
 #include "lab/interop/flow.h"
 #include "lab/interop/rig.h"
 
-enum { WHIMS = 5 };
+enum { WHIM_COOKIES = 5, WHIMS };
 extern const struct whim { /* a knob that both TCPs have, and what it is set to */
 	const char *name, *values[3];
 	bool kernel_only; /* the engine has no such knob */
