@@ -95,6 +95,14 @@ static bool pass_limit(struct impair *im, nsec_t now, size_t len, nsec_t *ret_at
 	return true;
 }
 
+bool impair_fits(struct impair *im, size_t len)
+{
+	const bool fits = im->cfg.mtu == 0 || len <= im->cfg.mtu;
+
+	im->stats.too_big += !fits;
+	return fits;
+}
+
 void impair_put(struct impair *im, nsec_t now, const void *packet, size_t len)
 {
 	const bool twice = rng_chance(&im->rng, im->cfg.duplicate), late = rng_chance(&im->rng, im->cfg.reorder);
@@ -145,7 +153,7 @@ size_t impair_get(struct impair *im, nsec_t now, const void **ret_packet)
 
 /* ---- in words ---- */
 
-enum { PERCENT, MS, MBIT };
+enum { PERCENT, MS, MBIT, OCTETS };
 
 static bool take(struct impair_cfg *c, const char *name, size_t len, double v)
 {
@@ -155,7 +163,7 @@ static bool take(struct impair_cfg *c, const char *name, size_t len, double v)
 		void *at;
 	} rows[] = {
 		{"loss", PERCENT, &c->loss}, {"dup", PERCENT, &c->duplicate}, {"reorder", PERCENT, &c->reorder},
-		{"delay", MS, &c->delay},    {"rate", MBIT, &c->rate_bps},
+		{"delay", MS, &c->delay},    {"rate", MBIT, &c->rate_bps},    {"mtu", OCTETS, &c->mtu},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -167,6 +175,8 @@ static bool take(struct impair_cfg *c, const char *name, size_t len, double v)
 			*(nsec_t *)rows[i].at = (nsec_t)(v * (double)NSEC_PER_MS);
 		else if (rows[i].unit == MBIT && v >= 0.01 && v <= 100000)
 			*(uint64_t *)rows[i].at = (uint64_t)(v * 1e6);
+		else if (rows[i].unit == OCTETS && v >= IMPAIR_MTU_MIN && v <= IMPAIR_PACKET_MAX)
+			*(uint32_t *)rows[i].at = (uint32_t)v;
 		else
 			return false;
 		return true;

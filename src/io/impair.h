@@ -8,6 +8,7 @@
 
 enum {
 	IMPAIR_PACKET_MAX = 1600, /* longer ones are lost */
+	IMPAIR_MTU_MIN = 576, /* IPv6 needs 1280 */
 	IMPAIR_PACKETS = 4096, /* under way at one time; what goes beyond is lost */
 };
 
@@ -16,12 +17,14 @@ struct impair_cfg {
 	nsec_t delay; /* of every packet */
 	nsec_t reorder_by; /* a reordered one is held back by up to this much more; 0: 3 ms */
 	uint64_t rate_bps; /* 0: no limit */
+	uint32_t mtu; /* of the path; 0: any. Who sends more is told so: impair_fits() */
 	uint32_t
 		queue_bytes; /* in front of the limit; what does not fit is lost. 0: what the limit carries in `delay` */
 };
 
 struct impair_stats {
 	uint64_t in, out, lost, duplicated, reordered;
+	uint64_t too_big;
 	uint64_t overflowed; /* found the queue, or all places, full */
 };
 
@@ -30,6 +33,8 @@ struct impair;
 struct impair *impair_new(const struct impair_cfg *cfg, uint64_t seed); /* NULL: no memory */
 void impair_free(struct impair *im); /* NULL allowed */
 
+/* false: the packet is too long for the path, and neither it nor a fragment of it comes through. Then toobig.h. */
+bool impair_fits(struct impair *im, size_t len);
 void impair_put(struct impair *im, nsec_t now, const void *packet, size_t len);
 /* The next packet that is due, valid until the next call; 0: none is. */
 size_t impair_get(struct impair *im, nsec_t now, const void **ret_packet);
@@ -41,7 +46,7 @@ void impair_lose_next(struct impair *im, unsigned n); /* whatever chance says */
 const struct impair_stats *impair_stats(const struct impair *im);
 
 /*
- * "loss=2,dup=1,reorder=3,delay=10,rate=100": percent, milliseconds, Mbit/s; "none". What is not named is 0.
+ * "loss=2,dup=1,reorder=3,delay=10,rate=100,mtu=1280": percent, milliseconds, Mbit/s, octets; "none". What is not named is 0.
  * false: not that, and ret is untouched.
  */
 bool impair_parse(const char *text, struct impair_cfg *ret);

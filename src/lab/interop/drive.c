@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/toobig.h"
 #include "io/tun.h"
 
 enum { BATCH = 64, READY_MAX = 64 };
@@ -42,6 +43,13 @@ static int begin(struct drive *d, struct why *w)
 	return 0;
 }
 
+void drive_impair(struct drive *d, const struct impair_cfg *cfg)
+{
+	impair_set(d->to_kernel, cfg);
+	impair_set(d->to_engine, cfg);
+	d->mtu = cfg->mtu;
+}
+
 int drive_new(const struct drive_cfg *cfg, struct drive **ret, struct why *w)
 {
 	struct drive *d = calloc(1, sizeof(*d));
@@ -52,6 +60,7 @@ int drive_new(const struct drive_cfg *cfg, struct drive **ret, struct why *w)
 	d->cfg = *cfg;
 	d->epoll = -1;
 	d->wake_at = NSEC_NEVER;
+	d->mtu = cfg->impair.mtu;
 	err = begin(d, w);
 	if (err)
 		drive_free(d);
@@ -94,6 +103,20 @@ static void tap(const struct drive *d, const void *packet, size_t len)
 		d->cfg.tap(d->cfg.tap_arg, packet, len);
 }
 
+/* A packet onto its path, or the answer to it onto the path back. */
+static void put(struct drive *d, struct impair *path, const void *packet, size_t len)
+{
+	uint8_t answer[TOOBIG_MAX];
+
+	if (impair_fits(path, len)) {
+		impair_put(path, d->now, packet, len);
+		return;
+	}
+	len = toobig_write(answer, packet, len, d->mtu);
+	if (len)
+		impair_put(path == d->to_kernel ? d->to_engine : d->to_kernel, d->now, answer, len);
+}
+
 static void from_kernel(struct drive *d)
 {
 	uint8_t buf[IMPAIR_PACKET_MAX + 1];
@@ -104,7 +127,7 @@ static void from_kernel(struct drive *d)
 
 		if (n <= 0)
 			break;
-		impair_put(d->to_engine, d->now, buf, (size_t)n);
+		put(d, d->to_engine, buf, (size_t)n);
 	}
 	for (size_t len; (len = impair_get(d->to_engine, d->now, &packet)) != 0;) {
 		tap(d, packet, len);
@@ -119,7 +142,7 @@ static void to_kernel(struct drive *d)
 
 	for (size_t len; (len = la_output(d->e, d->now, buf, sizeof(buf))) != 0;) {
 		tap(d, buf, len);
-		impair_put(d->to_kernel, d->now, buf, len);
+		put(d, d->to_kernel, buf, len);
 	}
 	for (size_t len; (len = impair_get(d->to_kernel, d->now, &packet)) != 0;)
 		if (tun_write(d->cfg.tun, packet, len))

@@ -40,11 +40,13 @@ struct drive {
 	struct drive_cfg cfg;
 	void *mem;
 	int epoll;
+	uint32_t mtu; /* of the path between */
 };
 
 int drive_new(const struct drive_cfg *cfg, struct drive **ret, struct why *w); /* 0 or -errno */
 void drive_free(struct drive *d); /* NULL allowed */
 
+void drive_impair(struct drive *d, const struct impair_cfg *cfg); /* both ways, for packets from now on */
 int drive_watch(struct drive *d, struct drive_fd *f, struct why *w); /* until f->fd is closed; again: f has moved */
 void drive_hook(struct drive *d, la_sock s, struct drive_sock *hook); /* until the socket is closed */
 

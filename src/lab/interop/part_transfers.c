@@ -73,7 +73,7 @@ bool part_transfers(struct rig *r, bool *ret_skip)
 	const struct impair_stats *s[2] = {impair_stats(r->d->to_kernel), impair_stats(r->d->to_engine)};
 
 	rng_seed(&d.rng, r->cfg->seed);
-	rig_impair(r, &r->cfg->impair);
+	drive_impair(r->d, &r->cfg->impair);
 	if (!pairs_run(r, &cfg))
 		return false;
 	octets = r->sums->octets[0] + r->sums->octets[1] - octets;

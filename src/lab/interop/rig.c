@@ -107,12 +107,6 @@ bool rig_knob(struct rig *r, enum side side, const char *name, const char *value
 	return err == 0 || rig_fail(r, "the engine refuses %s=%s: %s", name, value, strerror(-err));
 }
 
-void rig_impair(struct rig *r, const struct impair_cfg *cfg)
-{
-	impair_set(r->d->to_kernel, cfg);
-	impair_set(r->d->to_engine, cfg);
-}
-
 int rig_family(const struct rig *r, int after)
 {
 	for (int six = after + 1; six < 2; six++)

@@ -29,9 +29,6 @@ void rig_end(struct rig *r);
 /* A sysctl or knob of the one or the other, by its kernel name, for connections from now on. false with r->reason. */
 bool rig_knob(struct rig *r, enum side side, const char *name, const char *value);
 
-/* Sets the impairment for packets from now on. */
-void rig_impair(struct rig *r, const struct impair_cfg *cfg);
-
 struct la_endpoint rig_at(enum side side, bool ipv6, uint16_t port);
 const char *rig_host(enum side side, bool ipv6); /* as a URL or nginx.conf spells it: "10.77.9.2", "[fd77:9::2]" */
 

@@ -172,6 +172,18 @@ TEST(too_long_or_empty__is_lost)
 	impair_free(im);
 }
 
+TEST(mtu__longer_ones_do_not_fit__and_are_counted)
+{
+	struct impair *im = made((struct impair_cfg){.mtu = 1280}), *any = made((struct impair_cfg){0});
+
+	assert_true(impair_fits(im, 1280));
+	assert_false(impair_fits(im, 1281));
+	assert_true(impair_fits(any, 1600));
+	assert_int_equal(impair_stats(im)->too_big, 1);
+	impair_free(im);
+	impair_free(any);
+}
+
 TEST(same_seed__same_fate)
 {
 	struct impair_cfg cfg = {.loss = 0.2, .duplicate = 0.2, .reorder = 0.3};
@@ -198,15 +210,17 @@ TEST(words__are_read)
 	assert_true(impair_parse("loss=2,dup=0.5,reorder=3,delay=10,rate=100", &c));
 	assert_true(c.loss == 0.02 && c.duplicate == 0.005 && c.reorder == 0.03);
 	assert_true(c.delay == 10 * NSEC_PER_MS && c.rate_bps == 100000000);
+	assert_true(impair_parse("mtu=1280", &c) && c.mtu == 1280);
 	assert_true(impair_parse("none", &c));
 	assert_true(c.loss == 0 && c.delay == 0 && c.rate_bps == 0);
 }
 
 TEST(other_words__are_refused__and_change_nothing)
 {
-	static const char *const bad[] = {"",       "loss",      "loss=",    "loss=x",   "loss=-1",    "loss=101",
-					  "los=1",  "lossy=1",   "loss=1,",  ",loss=1",  "loss=1 ",    "delay=10001",
-					  "rate=0", "rate=1e99", "loss=nan", "loss=1e9", "loss=1;dup", "none,loss=1"};
+	static const char *const bad[] = {"",         "loss",        "loss=",       "loss=x",    "loss=-1",
+					  "loss=101", "los=1",       "lossy=1",     "loss=1,",   ",loss=1",
+					  "loss=1 ",  "delay=10001", "rate=0",      "rate=1e99", "loss=nan",
+					  "loss=1e9", "loss=1;dup",  "none,loss=1", "mtu=575",   "mtu=1601"};
 	struct impair_cfg c = {.delay = 77};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -220,4 +234,5 @@ RUN(T(nothing_asked_for__packets_pass_at_once_and_in_order), T(delay__nothing_be
     T(rate__packets_leave_one_after_the_other__and_the_queue_is_bounded),
     T(hold__nothing_comes_out_before_it_is_let_go), T(lose_next__that_many_and_no_more),
     T(more_than_there_are_places_for__is_lost_and_counted__places_come_back), T(too_long_or_empty__is_lost),
-    T(same_seed__same_fate), T(words__are_read), T(other_words__are_refused__and_change_nothing))
+    T(mtu__longer_ones_do_not_fit__and_are_counted), T(same_seed__same_fate), T(words__are_read),
+    T(other_words__are_refused__and_change_nothing))
