@@ -48,6 +48,8 @@ struct data_shadow { /* of the data path */
 	struct spans arrived, told; /* octets from the IRS on; told: by SACK, beyond what was acknowledged */
 	bool asked_out, asked_in, agreed_out, agreed_in; /* for ECN, by SYN and SYN+ACK */
 	bool ce_in, echo_due; /* CE came; and no CWR since */
+	bool has_ts;
+	uint32_t newest_ts; /* of what came: older ones may be dropped (RFC 7323 5) */
 	bool heard; /* anything, since text was sent */
 	uint8_t first_flight; /* segments of text before that */
 	uint32_t again; /* times that the same octets went again in a row, and nothing came */

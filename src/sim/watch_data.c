@@ -146,6 +146,17 @@ void watch_data_out(struct watch *w, struct shadow *s, const struct seg *g)
 	check_pace(w, s, g);
 }
 
+/* Text that is certainly taken: next in order, in the window, not older by its timestamp than what came before. */
+static bool is_taken(const struct watch *w, const struct shadow *s, const struct seg *g, uint32_t from)
+{
+	const struct data_shadow *d = &s->data;
+	bool old = d->has_ts && g->opts.has_ts && (int32_t)(g->opts.tsval - d->newest_ts) < 0;
+
+	return g->len && s->live == ESTABLISHED && !(g->flags & F_CWR) && !old && !w->rules[s->host].reneges &&
+	       d->arrived.n == 1 && d->arrived.at[0].to == from && s->has_adv &&
+	       seq_le(seq_add(g->seq, g->len), s->adv);
+}
+
 void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g)
 {
 	struct data_shadow *d = &s->data;
@@ -160,10 +171,11 @@ void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g)
 		d->echo_due = false;
 	if (!place(w, s, g->seq, &from) || !place(w, s, seq_add(g->seq, seg_span(g)), &to))
 		return;
-	/* What is next in order, and in the window, is certainly taken. */
-	if ((g->tos & ECN_MASK) == IP_CE && g->len && s->live == ESTABLISHED && !(g->flags & F_CWR) &&
-	    !w->rules[s->host].reneges && d->arrived.n == 1 && d->arrived.at[0].to == from && s->has_adv &&
-	    seq_le(seq_add(g->seq, g->len), s->adv))
+	if ((g->tos & ECN_MASK) == IP_CE && is_taken(w, s, g, from))
 		d->echo_due = true;
+	if (g->opts.has_ts && (!d->has_ts || (int32_t)(g->opts.tsval - d->newest_ts) > 0)) {
+		d->has_ts = true;
+		d->newest_ts = g->opts.tsval;
+	}
 	spans_add(&d->arrived, from, to);
 }
