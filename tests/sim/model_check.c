@@ -19,6 +19,7 @@
 
 #include "base/hash.h"
 #include "engine/engine.h"
+#include "wire/csum.h"
 
 enum { PAGE = 4096, PACKET_MAX = 128, NET_MAX = 24, DEPTH_MAX = 400, WRITTEN_MAX = 2048, SEEN_BITS = 25, TEXT = 2 };
 enum { A, B, N_SIDES };
@@ -30,6 +31,8 @@ struct bounds {
 	enum effort effort;
 	unsigned losses, doubles, overtakes, waits; /* waits: time goes on while packets are under way */
 	bool crossed_open, both_send;
+	unsigned marks; /* ECN-capable packets that become CE; both ask for ECN then */
+	unsigned text; /* octets, each a segment of its own that waits for no other; 0: TEXT, as Nagle has it */
 };
 
 static const struct bounds plans[] = {
@@ -40,8 +43,12 @@ static const struct bounds plans[] = {
 	{"both send, one overtaken", CHECK, 0, 0, 1, 0, false, true},
 	{"both open, a loss", CHECK, 1, 0, 0, 0, true, false},
 	{"both open, one overtaken", CHECK, 0, 0, 1, 0, true, false},
+	{"a mark, one overtaken", CHECK, 0, 0, 1, 0, false, false, .marks = 1, .text = 2},
+	{"three at once, one overtaken", CHECK, 0, 0, 1, 0, false, false, .text = 3},
+	{"three at once, a loss", CHECK, 1, 0, 0, 0, false, false, .text = 3},
 	{"a loss, a double, one overtaken", SOAK, 1, 1, 1, 0, false, false},
 	{"two losses", SOAK, 2, 0, 0, 0, false, true},
+	{"two marks, a loss", SOAK, 1, 0, 0, 0, false, false, .marks = 2, .text = 3},
 };
 
 struct packet_held {
@@ -116,9 +123,10 @@ static uint64_t digest_conn(const struct conn *c)
 	const seq_t seqs[] = {c->snd_una,      c->snd_nxt, c->snd_end, c->rec.high, c->rec.undo_from,
 			      c->rec.tlp_high, c->rcv_nxt, c->rcv_adv, c->rcv_read, c->last_ack_sent,
 			      c->rcv_fin,      c->iss,     c->snd_wl1, c->snd_wl2};
-	const bool bits[] = {c->fin_queued, c->fin_sent,    c->has_rcv_fin,      c->ack_due,          c->syn_due,
-			     c->probe_due,  c->syn_timed,   c->rec.frto,         c->rec.undo_on,      c->rec.stamp_on,
-			     c->rec.tlp_on, c->rec.tlp_due, c->rec.cwnd_limited, c->rec.rack.advanced};
+	const bool bits[] = {c->fin_queued,  c->fin_sent,         c->has_rcv_fin,      c->ack_due,     c->syn_due,
+			     c->probe_due,   c->syn_timed,        c->rec.frto,         c->rec.undo_on, c->rec.stamp_on,
+			     c->ecn.ok,      c->ecn.seen,         c->ecn.echo,         c->ecn.cwr_due, c->rec.tlp_on,
+			     c->rec.tlp_due, c->rec.cwnd_limited, c->rec.rack.advanced};
 
 	for (size_t i = 0; i < ARRAY_LEN(seqs); i++)
 		h = mix(h, seqs[i].v);
@@ -134,9 +142,11 @@ static uint64_t digest_conn(const struct conn *c)
 	h = mix(h, (uint64_t)c->snd_wnd << 32 | c->ts_recent);
 	h = mix(h, (uint64_t)c->rexmits << 32 | (uint64_t)c->rec.resend << 24 | (uint64_t)c->rec.ca << 16 |
 			   c->ack_pending);
-	for (uint32_t i = c->board.first; i != c->board.end; i++)
-		h = mix(h, (uint64_t)board_at_const(c->sent, &c->board, i)->to.v << 8 |
-				   board_at_const(c->sent, &c->board, i)->flags);
+	for (uint32_t i = c->board.first; i != c->board.end; i++) {
+		const struct sent *sent = board_at_const(c->sent, &c->board, i);
+
+		h = mix(mix(h, (uint64_t)sent->to.v << 8 | sent->flags), sent->at);
+	}
 	h = mix(h, (uint64_t)c->board.sacked << 32 | c->rec.reordering);
 	h = mix(h, (uint64_t)c->cc.cwnd << 32 | c->cc.ssthresh);
 	return mix(h, (uint64_t)c->rto_us << 32 | (uint32_t)c->so_error);
@@ -145,7 +155,8 @@ static uint64_t digest_conn(const struct conn *c)
 static uint64_t digest(void)
 {
 	const struct world *w = &m.w;
-	uint64_t h = mix(w->now, w->left.losses << 24 | w->left.doubles << 16 | w->left.overtakes << 8 | w->left.waits);
+	uint64_t h = mix(w->now, (uint64_t)w->left.marks << 32 | w->left.losses << 24 | w->left.doubles << 16 |
+					 w->left.overtakes << 8 | w->left.waits);
 
 	for (unsigned s = 0; s < N_SIDES; s++) {
 		struct engine *e = (struct engine *)m.e[s];
@@ -322,6 +333,23 @@ static void deliver(unsigned i)
 	la_input(m.e[p.to], m.w.now, p.data, p.len);
 }
 
+/* A router finds its queue long (RFC 3168 5). IPv4: the checksum of the header follows. False: the packet cannot be marked. */
+static bool mark(unsigned i)
+{
+	enum { ECT0 = 2, CE = 3 };
+	uint8_t *o = m.w.net[i].data;
+	uint16_t csum = 0;
+
+	if ((o[1] & CE) != ECT0)
+		return false;
+	m.w.left.marks--;
+	o[1] |= CE;
+	memset(o + 10, 0, 2);
+	csum = csum_fold(csum_add(0, o, IPV4_HEADER_LEN));
+	memcpy(o + 10, &csum, 2);
+	return true;
+}
+
 static bool act(unsigned s) /* the application's next move, if it has one */
 {
 	struct side *x = &m.w.side[s];
@@ -336,9 +364,13 @@ static bool act(unsigned s) /* the application's next move, if it has one */
 	}
 	if (!x->sock || x->closed || !(la_poll(m.e[s], x->sock) & (LA_OUT | LA_HUP | LA_ERR)))
 		return false;
-	if (x->sent < TEXT && (s == A || m.plan.both_send)) {
+	if (x->sent < (m.plan.text ? m.plan.text : TEXT) && (s == A || m.plan.both_send)) {
 		uint8_t octet = octet_of(s, x->sent);
-		int64_t n = la_send(m.e[s], x->sock, &octet, 1, 0);
+		int at_once = m.plan.text > 0;
+		int64_t n;
+
+		la_setsockopt(m.e[s], x->sock, LA_TCP_NODELAY, &at_once, sizeof(at_once));
+		n = la_send(m.e[s], x->sock, &octet, 1, 0);
 
 		if (n == 1) {
 			x->sent++;
@@ -376,11 +408,11 @@ static void check_end(void)
 	}
 }
 
-enum step_kind { STEP_DELIVER, STEP_LOSE, STEP_DOUBLE, STEP_ACT, STEP_TIME };
+enum step_kind { STEP_DELIVER, STEP_LOSE, STEP_DOUBLE, STEP_MARK, STEP_ACT, STEP_TIME };
 
 static bool do_step(enum step_kind kind, unsigned i)
 {
-	static const char *const names[] = {"deliver", "lose", "double", "act", "time"};
+	static const char *const names[] = {"deliver", "lose", "double", "mark", "act", "time"};
 	bool done = true;
 
 	snprintf(m.path[m.depth - 1], sizeof(m.path[0]), "%s-%u", names[kind], i);
@@ -395,6 +427,9 @@ static bool do_step(enum step_kind kind, unsigned i)
 	case STEP_DOUBLE:
 		m.w.left.doubles--;
 		m.w.net[m.w.n_net++] = m.w.net[i];
+		break;
+	case STEP_MARK:
+		done = mark(i);
 		break;
 	case STEP_ACT:
 		done = act(i);
@@ -455,6 +490,8 @@ static void explore(void)
 			go(STEP_LOSE, i, &im, &before);
 		if (before.left.doubles && before.n_net < NET_MAX)
 			go(STEP_DOUBLE, i, &im, &before);
+		if (before.left.marks)
+			go(STEP_MARK, i, &im, &before);
 	}
 	for (unsigned s = 0; s < N_SIDES; s++)
 		go(STEP_ACT, s, &im, &before);
@@ -503,6 +540,7 @@ static void begin(const struct bounds *plan)
 		memset(m.mem[s], 0, m.size);
 		must(la_init(m.mem[s], m.size, &cfg, &m.e[s]) == 0);
 		must(la_address_add(m.e[s], at.addr) == 0);
+		must(la_knob_set(m.e[s], "net.ipv4.tcp_ecn", plan->marks ? "1" : "2") == 0);
 		if (s == B && !plan->crossed_open) {
 			m.w.side[B].listener = la_socket(m.e[B], LA_INET);
 			must(la_bind(m.e[B], m.w.side[B].listener, &at) == 0);
@@ -528,11 +566,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++) { /* they are in the order of their effort */
 		begin(&plans[i]);
 		explore();
-		printf("# %s: up to %u lost, %u doubled, %u overtaken, %u deadlines before what is under way: %llu states, %llu steps, %llu ends, "
+		printf("# %s: up to %u lost, %u doubled, %u overtaken, %u marked, %u deadlines before what is under way: %llu states, %llu steps, %llu ends, "
 		       "at most %u steps deep\nok %zu - %s\n",
-		       plans[i].name, plans[i].losses, plans[i].doubles, plans[i].overtakes, plans[i].waits,
-		       (unsigned long long)m.n_seen, (unsigned long long)m.n_steps, (unsigned long long)m.n_ends,
-		       m.deepest, i + 1, plans[i].name);
+		       plans[i].name, plans[i].losses, plans[i].doubles, plans[i].overtakes, plans[i].marks,
+		       plans[i].waits, (unsigned long long)m.n_seen, (unsigned long long)m.n_steps,
+		       (unsigned long long)m.n_ends, m.deepest, i + 1, plans[i].name);
 		fflush(stdout);
 	}
 	return 0;
