@@ -20,13 +20,10 @@ static const struct {
 	unsigned life_s;
 	bool (*run)(struct rig *r, bool *ret_skip);
 } parts[N_PARTS] = {
-#define PART(id, name_, title_, life_s_) [PART_##id] = {.name = name_, .title = title_, .life_s = life_s_},
+#define PART(id, name_, title_, life_s_)                                                                               \
+	[PART_##id] = {.name = #name_, .title = title_, .life_s = life_s_, .run = part_##name_},
 #include "lab/interop/parts.def"
 #undef PART
-	[PART_CURL].run = part_curl,
-	[PART_NGINX].run = part_nginx,
-	[PART_HALF].run = part_half,
-	[PART_TRANSFERS].run = part_transfers,
 };
 
 const char *interop_part_name(unsigned part) { return parts[part].name; }

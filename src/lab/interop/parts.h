@@ -3,8 +3,6 @@
 #pragma once
 #include "lab/interop/rig.h"
 
-bool part_curl(struct rig *r, bool *ret_skip);
-bool part_nginx(struct rig *r, bool *ret_skip);
-bool part_half(struct rig *r, bool *ret_skip);
-bool part_transfers(struct rig *r, bool *ret_skip);
-bool part_closings(struct rig *r, bool *ret_skip);
+#define PART(id, name, title, life_s) bool part_##name(struct rig *r, bool *ret_skip);
+#include "lab/interop/parts.def"
+#undef PART
