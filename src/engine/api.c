@@ -130,6 +130,8 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 	n = snd_write(c, data, len);
 	if (!n)
 		return -EAGAIN;
+	if (snd_unsent(c) == n)
+		cwnd_restart(c);
 	w = (struct nagle_write){.more = flags & LA_MORE, .ends_record = flags & LA_EOR, .is_short = n < len};
 	nagle_written(c, (uint32_t)n, &w);
 	out_schedule(c);

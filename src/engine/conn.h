@@ -83,6 +83,7 @@ struct conn {
 	seq_t pushed_seq; /* one past the last octet marked with PSH */
 	seq_t burst_from, burst_end; /* what goes out as one packet of Linux would */
 	nsec_t burst_at;
+	seq_t packet_from; /* where the last one in the buffer begins */
 	seq_t eor[EOR_MAX]; /* ends of records not yet sent, in order */
 	uint8_t n_eor;
 	/* Receive sequence variables. */

@@ -97,3 +97,14 @@ void cwnd_used(struct conn *c)
 	if (c->eng->k.slow_start_after_idle && c->eng->now - r->usage_at >= rtt_rto_us(c) * UINT64_C(1000))
 		application_limited(c);
 }
+
+void cwnd_restart(struct conn *c)
+{
+	nsec_t now = c->eng->now, idle = now - c->last_sent_at, rto = rtt_rto_us(c) * UINT64_C(1000);
+
+	if (board_n(&c->board) || !c->last_sent_at || !c->eng->k.slow_start_after_idle || idle <= rto)
+		return;
+	cc_restart(&c->cc, idle, rto);
+	c->rec.usage_at = now;
+	c->rec.used = 0;
+}

@@ -200,6 +200,9 @@ bool nagle_is_pushed(const struct conn *c,
 void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss); /* new text has gone: SND.NXT is `end` */
 void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w); /* they are in the buffer */
 bool nagle_may_end_record(const struct conn *c);
+bool nagle_ends_record(const struct conn *c, seq_t end); /* of those not yet sent, the first ends there */
+uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room); /* octets of the room that may be used now */
+bool nagle_wants(const struct conn *c); /* LA_OUT */
 void nagle_segment_came(struct conn *c); /* c->more: what MSG_MORE kept back is free to go (Linux) */
 
 /* ---- pmtu.c ---- */

@@ -4,9 +4,6 @@
 
 #include <errno.h>
 
-/* Linux wakes a writer when a third of the buffer is free: la_send() would take less, but not worth a wake-up. */
-static bool is_writable(const struct conn *c) { return snd_room(c) >= conn_snd_buf(c) / 3 && nagle_may_end_record(c); }
-
 /* tcp_stream_is_readable(): enough for SO_RCVLOWAT, or the window is so small that no more can come. */
 static bool is_readable(const struct conn *c)
 {
@@ -41,7 +38,7 @@ uint32_t event_ready(const struct conn *c)
 	}
 	if (is_readable(c) || rcv_ended(c))
 		ready |= LA_IN;
-	if (c->fin_queued || is_writable(c))
+	if (c->fin_queued || nagle_wants(c))
 		ready |= LA_OUT;
 	if (c->fin_queued && rcv_ended(c))
 		ready |= LA_HUP;

@@ -9,7 +9,7 @@
 
 enum {
 	BURST_OCTETS = 65215, /* GSO_LEGACY_MAX_SIZE without the headers */
-	BURST_SEGMENTS_MIN = 2, /* net.ipv4.tcp_min_tso_segs */
+	MSS_DEFAULT = 536,
 	BURST_SHIFT = 10, /* 1/1024 s of the rate at which a window would be paced */
 	BURST_RTT_SHIFT = 9, /* net.ipv4.tcp_tso_rtt_log: more while the path is short */
 };
@@ -38,12 +38,84 @@ static uint32_t unsent_of_record(const struct conn *c)
 
 /* ---- the application writes ---- */
 
+/* Octets of what Linux would make one packet of: as many segments as half of the peer's largest window holds (tcp_xmit_size_goal). */
+static uint32_t packet_goal(const struct conn *c)
+{
+	uint32_t mss = conn_mss_now(c), most = c->max_snd_wnd, goal = BURST_OCTETS;
+
+	if (most > MSS_DEFAULT)
+		most /= 2;
+	if (most && goal > most)
+		goal = most;
+	return goal > mss ? goal - goal % mss : mss;
+}
+
+static uint32_t less(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
+
+static uint32_t lowat(const struct conn *c)
+{
+	return c->opt.notsent_lowat ? c->opt.notsent_lowat : (uint32_t)c->eng->k.notsent_lowat;
+}
+
+static bool is_limited(const struct conn *c) { return c->opt.sndbuf || lowat(c) != UINT32_MAX; }
+
+/* How much the packet that ends before `end`, and is not sent whole, may still grow. */
+static uint32_t packet_room(const struct conn *c, seq_t end)
+{
+	if (!seq_lt(c->snd_nxt, end) || (c->n_eor && seq_eq(c->eor[c->n_eor - 1], end)))
+		return 0;
+	return less(packet_goal(c), (uint32_t)seq_diff(end, seq_max(c->packet_from, c->snd_nxt)));
+}
+
+/*
+ * The last packet is always filled; another is begun only while SO_SNDBUF is not used up and no more than TCP_NOTSENT_LOWAT
+ * waits. So the limits are passed by as much as one of them holds.
+ */
+uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room)
+{
+	uint32_t goal, takes, more, unsent;
+
+	if (!is_limited(c))
+		return room;
+	goal = packet_goal(c);
+	takes = packet_room(c, c->snd_end);
+	unsent = less(lowat(c), snd_unsent(c) + takes);
+	more = less(conn_snd_buf(c), used + takes);
+	if (more > unsent)
+		more = unsent;
+	takes += (more + goal - 1) / goal * goal;
+	return takes < room ? takes : room;
+}
+
+/* Linux wakes a writer when a third of the buffer is free and what waits is half of TCP_NOTSENT_LOWAT. */
+bool nagle_wants(const struct conn *c)
+{
+	uint32_t most = conn_snd_buf(c), used = (uint32_t)seq_diff(c->snd_end, seq_min(c->snd_una, c->snd_end));
+
+	return less(most, used) >= used / 2 && snd_unsent(c) < lowat(c) - lowat(c) / 2 && nagle_may_end_record(c);
+}
+
+static void note_packets(struct conn *c, uint32_t taken)
+{
+	seq_t before = seq_sub(c->snd_end, taken);
+	uint32_t room;
+
+	if (!is_limited(c)) {
+		c->packet_from = before;
+		return;
+	}
+	room = packet_room(c, before);
+	if (taken > room)
+		c->packet_from = seq_sub(c->snd_end, (taken - room - 1) % packet_goal(c) + 1);
+}
+
 void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w)
 {
 	seq_t from = seq_sub(c->snd_end, taken);
 	bool forced = seq_lt(seq_add(c->pushed_seq, c->max_snd_wnd / 2), c->snd_end);
 	bool new_tail = seq_eq(from, c->snd_nxt) || (c->n_eor && seq_eq(from, c->eor[c->n_eor - 1]));
 
+	note_packets(c, taken);
 	c->more = w->more && !w->is_short;
 	c->push = w->is_short || (c->push && !new_tail);
 	c->pushed = !c->more || forced;
@@ -91,7 +163,7 @@ static uint32_t burst_segments(const struct conn *c, uint32_t mss)
 			octets = BURST_OCTETS;
 	}
 	octets /= mss;
-	return octets < BURST_SEGMENTS_MIN ? BURST_SEGMENTS_MIN : (uint32_t)octets;
+	return octets < (uint64_t)c->eng->k.min_tso_segs ? (uint32_t)c->eng->k.min_tso_segs : (uint32_t)octets;
 }
 
 /* Octets of the burst that begins now; 0: none does. text: what there is, more than one segment. */
@@ -147,9 +219,11 @@ uint32_t nagle_segment(struct conn *c, const struct nagle_room *room)
 	return text < head ? text : head;
 }
 
+bool nagle_ends_record(const struct conn *c, seq_t end) { return c->n_eor && seq_eq(c->eor[0], end); }
+
 bool nagle_is_pushed(const struct conn *c, seq_t end)
 {
-	if (c->n_eor && seq_eq(c->eor[0], end))
+	if (nagle_ends_record(c, end))
 		return true;
 	return c->pushed && seq_eq(end, c->snd_end);
 }

@@ -33,7 +33,7 @@ static uint32_t take_along(struct conn *c, uint32_t i)
 	while (i + 1 != b->end) {
 		const struct sent *s = board_at(c->sent, b, i), *next = board_at(c->sent, b, i + 1);
 
-		if (next->flags & SENT_SACKED || (uint32_t)s->len + next->len > most)
+		if (s->flags & SENT_EOR || next->flags & SENT_SACKED || (uint32_t)s->len + next->len > most)
 			break;
 		board_merge(b, c->sent, i++);
 		if (!c->sack_ok && b->sacked)
@@ -177,20 +177,6 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	return true;
 }
 
-/* Nothing was in flight. */
-static void restart_window(struct conn *c)
-{
-	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
-
-	if (c->eng->k.slow_start_after_idle && now - c->last_sent_at > rto) {
-		cc_restart(&c->cc, now - c->last_sent_at, rto);
-		c->rec.usage_at = now;
-		c->rec.used = 0;
-	}
-	if (c->cc.ops->idle)
-		c->cc.ops->idle(&c->cc, now, c->last_sent_at);
-}
-
 static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 {
 	struct engine *e = c->eng;
@@ -201,14 +187,16 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 		c->fin_sent = true;
 		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
 	}
-	if (idle && c->last_sent_at)
-		restart_window(c);
+	if (idle && c->last_sent_at && c->cc.ops->idle)
+		c->cc.ops->idle(&c->cc, e->now, c->last_sent_at);
 	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
 	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);
 	s->delivered = c->rec.delivered;
 	if (o.len) {
 		if (nagle_is_pushed(c, seq_add(o.seq, o.len)))
 			s->flags |= SENT_PSH;
+		if (nagle_ends_record(c, seq_add(o.seq, o.len)))
+			s->flags |= SENT_EOR;
 		nagle_sent(c, seq_add(o.seq, o.len), o.len, conn_mss_now(c));
 	}
 	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */

@@ -16,7 +16,8 @@ enum sent_flag {
 	SENT_LOST = 4,
 	SENT_EVER_AGAIN = 8, /* sent again some time: what acknowledges it measures nothing (Karn) */
 	SENT_PSH = 16,
-	SENT_TIMED = 32 /* in the list by time */
+	SENT_TIMED = 32, /* in the list by time */
+	SENT_EOR = 64 /* a record ends there: nothing is taken along behind it */
 };
 #define SENT_TWICE (SENT_AGAIN | SENT_EVER_AGAIN)
 

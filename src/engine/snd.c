@@ -12,12 +12,11 @@ static seq_t first_held(const struct conn *c) /* the oldest octet in the buffer 
 
 uint32_t snd_room(const struct conn *c)
 {
-	int32_t size = (int32_t)conn_snd_buf(c);
 	int32_t used = seq_diff(c->snd_end, first_held(c)); /* -1 once the FIN is acknowledged */
 
 	if (used < 0)
 		used = 0;
-	return used < size ? (uint32_t)(size - used) : 0; /* SO_SNDBUF may have made it smaller */
+	return nagle_takes(c, (uint32_t)used, c->eng->cfg.send_buffer - (uint32_t)used);
 }
 
 size_t snd_write(struct conn *c, const uint8_t *data, size_t len)
@@ -109,6 +108,7 @@ static bool take_window(struct conn *c, const struct seg *s)
 	if (c->probing)
 		c->backoff = c->probes = 0;
 	c->probing = false;
+	cwnd_restart(c);
 	out_schedule(c);
 	return news;
 }

@@ -281,7 +281,50 @@ TEST(burst__one_segment_in_the_middle__no_psh)
 	assert_false(psh(&r));
 }
 
+/* ---- how much is taken ---- */
+
+/* A packet is filled whatever waits; here it holds two segments, half of the peer's window. Another is begun below the mark only. */
+TEST(notsent_lowat__one_packet_at_a_time)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "net.ipv4.tcp_notsent_lowat = 2000");
+	static uint8_t text[10000];
+
+	assert_int_equal(8192 / 2 / MSS, 2);
+	rig_conn(&r)->cc.cwnd = 1;
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), 2 * MSS);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), -EAGAIN);
+	assert_false(la_poll(r.h, r.s) & LA_OUT);
+	expect_text(&r, 0, MSS);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), MSS);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), -EAGAIN);
+}
+
+TEST(sndbuf__full_packets_beyond_it__then_no_more)
+{
+	RIG_AT(r, ESTABLISHED);
+	static uint8_t text[30000];
+	const int v = 2000; /* becomes 4608, the least */
+
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_SO_SNDBUF, &v, sizeof(v)), 0);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), 4 * MSS);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), -EAGAIN);
+}
+
 /* ---- records ---- */
+
+TEST(eor__sent_again__still_ends_there)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	assert_int_equal(la_send(r.h, r.s, "first", 5, LA_EOR), 5);
+	assert_int_equal(la_send(r.h, r.s, "second", 6, LA_EOR), 6);
+	expect_text(&r, 0, 5);
+	expect_text(&r, 5, 6);
+	rig_pass(&r, 3000 * NSEC_PER_MS);
+	rig_drain(&r);
+	rig_pass(&r, 3000 * NSEC_PER_MS);
+	expect_text(&r, 0, 5);
+}
 
 TEST(eor__a_segment_ends_there)
 {
@@ -341,5 +384,7 @@ RUN(T(idle__small_text_goes_at_once), T(octets_in_flight__small_text_waits_and_c
     T(cork__holds_until_it_is_off), T(cork__full_segments_go_and_the_rest_waits),
     T(nodelay__set_on_what_is_corked__lets_it_go_once), T(more__any_segment_of_the_peer__lets_it_go_without_psh),
     T(more__after_text_with_psh__takes_it_back), T(more__half_of_the_window_unpushed__carries_psh),
-    T(burst__last_of_several__carries_psh), T(burst__one_segment_in_the_middle__no_psh), T(eor__a_segment_ends_there),
-    T(eor__too_many__eagain_until_one_is_sent), T(window_that_stays_small__is_used_after_a_while))
+    T(burst__last_of_several__carries_psh), T(burst__one_segment_in_the_middle__no_psh),
+    T(notsent_lowat__one_packet_at_a_time), T(sndbuf__full_packets_beyond_it__then_no_more),
+    T(eor__sent_again__still_ends_there), T(eor__a_segment_ends_there), T(eor__too_many__eagain_until_one_is_sent),
+    T(window_that_stays_small__is_used_after_a_while))
