@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+enum { PACKET_MAX = 65215 /* of Linux, without headers */ };
 /* The kernel's numbers in tcpi_state. */
 enum { STATE_TIME_WAIT = 6, STATE_CLOSE_WAIT = 8, STATE_LAST_ACK = 9, STATE_CLOSING = 11 };
 
@@ -238,6 +239,32 @@ ssize_t sock_recv(struct stack *s, int fd, void *buf, size_t len, int flags)
 	}
 }
 
+/*
+ * Linux fills a packet, of half of the peer's window at most, and sends what may go before it fills the next; packets leave the engine
+ * between two calls only. So a write is made of several, with MSG_MORE.
+ */
+static size_t piece_of(const struct stack *s, const struct file *f, size_t len)
+{
+	struct la_tcp_info info;
+	size_t most;
+
+	if (la_tcp_info(s->engine, f->sock, &info) < 0 || !info.tcpi_snd_mss)
+		return len;
+	most = info.tcpi_snd_wnd / 2;
+	most = (most < PACKET_MAX ? most : PACKET_MAX) / info.tcpi_snd_mss * info.tcpi_snd_mss;
+	return most && most < len ? most : len;
+}
+
+/* Linux wakes a writer when there is plenty of room, not with the first octet. */
+static bool wait_for_room(struct stack *s, const struct file *f, la_time deadline)
+{
+	do {
+		if (!stack_wait(s, deadline))
+			return false;
+	} while (!(la_poll(s->engine, f->sock) & (LA_OUT | LA_ERR | LA_HUP)));
+	return true;
+}
+
 ssize_t sock_send(struct stack *s, int fd, const void *buf, size_t len, int flags)
 {
 	const struct file *f = stack_file(s, fd, FILE_SOCKET);
@@ -248,7 +275,9 @@ ssize_t sock_send(struct stack *s, int fd, const void *buf, size_t len, int flag
 	if (flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP; /* ADR 32 */
 	for (;;) {
-		const int64_t n = la_send(s->engine, f->sock, buf ? (const char *)buf + put : NULL, len - put, how);
+		const size_t piece = piece_of(s, f, len - put);
+		const int64_t n = la_send(s->engine, f->sock, buf ? (const char *)buf + put : NULL, piece,
+					  piece == len - put ? how : (how | LA_MORE) & ~LA_EOR);
 
 		if (n >= 0) {
 			put += (size_t)n;
@@ -257,7 +286,7 @@ ssize_t sock_send(struct stack *s, int fd, const void *buf, size_t len, int flag
 			stack_settle(s); /* the packets leave and take room with them: try again */
 			continue;
 		}
-		if (n != -EAGAIN || !may_block(f, flags) || !stack_wait(s, deadline))
+		if (n != -EAGAIN || !may_block(f, flags) || !wait_for_room(s, f, deadline))
 			return put ? (ssize_t)put : n;
 	}
 }
