@@ -3,13 +3,14 @@
 # Runs packetdrill scripts against the engine, or natively against this kernel, each in a network namespace of its own, and
 # prints a table and the share that passed. packetdrill is no part of this project: give its binary with -p.
 #
-#   tools/packetdrill.sh -p PACKETDRILL [-l LIBRARY] [-n] [-v] [-6|-m] [-f FLAGS] [-o OPTION]... SCRIPT|FOLDER...
+#   tools/packetdrill.sh -p PACKETDRILL [-l LIBRARY] [-n] [-v] [-6|-m] [-t USECS] [-f FLAGS] [-o OPTION]... SCRIPT|FOLDER...
 #
 #   -p FILE    the packetdrill binary ($PACKETDRILL)
 #   -l FILE    liblastack-packetdrill.so [build/src/packetdrill/liblastack-packetdrill.so]
 #   -n         natively: this kernel instead of the engine
 #   -v         show what packetdrill says of a script that fails, not its first line only
 #   -6, -m     over IPv6, over IPv4-mapped addresses
+#   -t USECS   how late a packet may be [each script's own; natively 14000]
 #   -f FLAGS   for the library: report, pcap=FILE, mtu=N, engine.policy=rfc9293 ...
 #   -o OPTION  one more option for packetdrill, e.g. -o --verbose
 #
@@ -24,7 +25,8 @@ usage() {
 here=$(cd "$(dirname "$0")/.." && pwd)
 tool=${PACKETDRILL-} library=$here/build/src/packetdrill/liblastack-packetdrill.so
 native=false verbose=false flags='' options=() version=4 mtu=1500
-while getopts 'p:l:nv6mf:o:' o; do
+tolerance=''
+while getopts 'p:l:nv6mt:f:o:' o; do
 	case $o in
 	p) tool=$OPTARG ;;
 	l) library=$OPTARG ;;
@@ -32,6 +34,7 @@ while getopts 'p:l:nv6mf:o:' o; do
 	v) verbose=true ;;
 	6) version=6 ;;
 	m) version=m ;;
+	t) tolerance=$OPTARG ;;
 	f) flags=$OPTARG ;;
 	o) options+=("$OPTARG") ;;
 	*) usage ;;
@@ -58,10 +61,10 @@ run() {
 	local cmd=("$tool" --send_omit_free "${how[@]}" "${options[@]}")
 
 	if $native; then
-		rights=() cmd+=(--tolerance_usecs=14000)
+		rights=() cmd+=("--tolerance_usecs=${tolerance:-14000}")
 	else
 		setup="$setup; ip tuntap add dev tun0 mode tun; ip link set tun0 mtu $mtu up"
-		cmd=(env "LD_PRELOAD=$library" "${cmd[@]}" "--so_filename=$library" "--so_flags=$flags")
+		cmd=(env "LD_PRELOAD=$library" "${cmd[@]}" "--so_filename=$library" "--so_flags=$flags" ${tolerance:+"--tolerance_usecs=$tolerance"})
 	fi
 	cd "$(dirname "$1")" || exit
 	timeout 100 unshare -n sh -c "$setup; exec \"\$@\"" sh "${rights[@]}" "${cmd[@]}" "$(basename "$1")" </dev/null 2>&1
