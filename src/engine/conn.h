@@ -130,6 +130,8 @@ struct conn {
 	bool more; /* MSG_MORE on the last send */
 	bool push; /* what is unsent goes, corked or not: TCP_NODELAY was set, or the buffer is full */
 	bool pushed; /* the last octet in the buffer carries PSH */
+	bool push_inside; /* and so does the one before push_at, within a long write */
+	seq_t push_at;
 	/* When to acknowledge (rcv_ack.c, Linux's icsk_ack). */
 	uint8_t ack_pending; /* of enum ack_pending; 0: nothing came that no ACK was sent for */
 	uint8_t quick; /* so many ACKs at once before they begin to wait */

@@ -109,6 +109,22 @@ static void note_packets(struct conn *c, uint32_t taken)
 		c->packet_from = seq_sub(c->snd_end, (taken - room - 1) % packet_goal(c) + 1);
 }
 
+/*
+ * A write longer than half of the window is pushed before its end (Linux's forced_push()): after the first large packet,
+ * which was refilled when the windows had let the first segments go.
+ */
+static void push_inside(struct conn *c, seq_t from)
+{
+	uint32_t mss = conn_mss_now(c), goal = packet_goal(c), room = less(c->cc.cwnd, board_in_flight(&c->board));
+	seq_t at;
+
+	if (room > goal / mss)
+		return;
+	at = seq_add(from, goal + room * mss);
+	c->push_inside = seq_lt(at, c->snd_end) && seq_lt(seq_add(c->pushed_seq, c->max_snd_wnd / 2), at);
+	c->push_at = at;
+}
+
 void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w)
 {
 	seq_t from = seq_sub(c->snd_end, taken);
@@ -116,6 +132,8 @@ void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w)
 	bool new_tail = seq_eq(from, c->snd_nxt) || (c->n_eor && seq_eq(from, c->eor[c->n_eor - 1]));
 
 	note_packets(c, taken);
+	if (taken > c->max_snd_wnd / 2 && seq_eq(from, c->snd_nxt))
+		push_inside(c, from);
 	c->more = w->more && !w->is_short;
 	c->push = w->is_short || (c->push && !new_tail);
 	c->pushed = !c->more || forced;
@@ -224,6 +242,8 @@ bool nagle_ends_record(const struct conn *c, seq_t end) { return c->n_eor && seq
 bool nagle_is_pushed(const struct conn *c, seq_t end)
 {
 	if (nagle_ends_record(c, end))
+		return true;
+	if (c->push_inside && seq_eq(c->push_at, end))
 		return true;
 	return c->pushed && seq_eq(end, c->snd_end);
 }

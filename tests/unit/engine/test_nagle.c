@@ -376,15 +376,33 @@ TEST(window_that_stays_small__is_used_after_a_while)
 	expect_text(&r, 0, 600); /* in flight now, so sent again */
 }
 
-RUN(T(idle__small_text_goes_at_once), T(octets_in_flight__small_text_waits_and_collects),
-    T(octets_in_flight__a_full_segment_goes), T(nodelay__every_write_goes), T(fin__does_not_wait),
-    T(more__waits_for_more_and_at_most_for_the_override), T(more__and_then_less__the_timeout_counts_from_the_sending),
-    T(more__full_segments_go), T(window_opened_by_little__waits_for_half_of_it),
-    T(window_that_never_was_large__segments_of_half_of_it), T(full_segments_in_flight__what_is_left_goes_too),
-    T(cork__holds_until_it_is_off), T(cork__full_segments_go_and_the_rest_waits),
-    T(nodelay__set_on_what_is_corked__lets_it_go_once), T(more__any_segment_of_the_peer__lets_it_go_without_psh),
-    T(more__after_text_with_psh__takes_it_back), T(more__half_of_the_window_unpushed__carries_psh),
-    T(burst__last_of_several__carries_psh), T(burst__one_segment_in_the_middle__no_psh),
-    T(notsent_lowat__one_packet_at_a_time), T(sndbuf__full_packets_beyond_it__then_no_more),
-    T(eor__sent_again__still_ends_there), T(eor__a_segment_ends_there), T(eor__too_many__eagain_until_one_is_sent),
-    T(window_that_stays_small__is_used_after_a_while))
+TEST(long_write__is_pushed_within_once_half_of_the_window_is_full)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .cfg.send_buffer = 65536);
+	struct conn *c = rig_conn(&r);
+
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .wnd = 20000);
+	c->cc.cwnd = c->cc.ssthresh = 2; /* bursts of one segment: these are not pushed by themselves */
+	put(&r, 20 * MSS);
+	for (uint32_t i = 1; i <= 12; i++) {
+		assert_true(rig_out(&r));
+		assert_int_equal(r.out.seg.len, MSS);
+		/* six fill half of the window, two are let go meanwhile */
+		assert_int_equal((r.out.seg.flags & F_PSH) != 0, i == 8);
+		c->cc.cwnd = 2;
+		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + i * MSS), .wnd = 20000);
+	}
+}
+
+RUN(T(idle__small_text_goes_at_once), T(long_write__is_pushed_within_once_half_of_the_window_is_full),
+    T(octets_in_flight__small_text_waits_and_collects), T(octets_in_flight__a_full_segment_goes),
+    T(nodelay__every_write_goes), T(fin__does_not_wait), T(more__waits_for_more_and_at_most_for_the_override),
+    T(more__and_then_less__the_timeout_counts_from_the_sending), T(more__full_segments_go),
+    T(window_opened_by_little__waits_for_half_of_it), T(window_that_never_was_large__segments_of_half_of_it),
+    T(full_segments_in_flight__what_is_left_goes_too), T(cork__holds_until_it_is_off),
+    T(cork__full_segments_go_and_the_rest_waits), T(nodelay__set_on_what_is_corked__lets_it_go_once),
+    T(more__any_segment_of_the_peer__lets_it_go_without_psh), T(more__after_text_with_psh__takes_it_back),
+    T(more__half_of_the_window_unpushed__carries_psh), T(burst__last_of_several__carries_psh),
+    T(burst__one_segment_in_the_middle__no_psh), T(notsent_lowat__one_packet_at_a_time),
+    T(sndbuf__full_packets_beyond_it__then_no_more), T(eor__sent_again__still_ends_there), T(eor__a_segment_ends_there),
+    T(eor__too_many__eagain_until_one_is_sent), T(window_that_stays_small__is_used_after_a_while))
