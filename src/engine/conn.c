@@ -200,6 +200,7 @@ struct conn *conn_new_child(struct conn *l)
 	c->adv_mss = l->adv_mss; /* TCP_MAXSEG */
 	c->rcv_full = l->rcv_full; /* SO_RCVBUF */
 	c->pingpong = l->pingpong; /* TCP_QUICKACK */
+	rcv_begin(c);
 	c->port_bound = true;
 	c->bind = l->bind;
 	c->bind_any = l->bind_any;

@@ -245,6 +245,7 @@ bool rcv_quickack(const struct conn *c);
 
 /* ---- rcv_wnd.c: the receive window ---- */
 void rcv_init(struct conn *c); /* of a block that is given out: wscale and buffer by the knobs */
+void rcv_begin(struct conn *c); /* its SYN comes next, or the answer to one */
 void rcv_established(struct conn *c);
 void rcv_clamp_set(struct conn *c, uint32_t octets); /* TCP_WINDOW_CLAMP of a connection */
 void rcv_buf_set(struct conn *c, uint32_t buffer); /* SO_RCVBUF in Linux's measure: twice the text it is to hold */

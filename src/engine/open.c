@@ -292,6 +292,7 @@ static void begin(struct conn *c, const struct way *w)
 	c->syn_tsval = ts_clock_ms(e) + c->ts_offset;
 	c->ecn.ok = e->k.ecn == ECN_ASKS;
 	c->ts_ok = e->k.timestamps != 0; /* offered; conn_learn_syn() sees whether the peer does it too */
+	rcv_begin(c);
 	c->syn_wnd = conn_syn_wnd(c, false);
 	c->sack_ok = e->k.sack != 0;
 	c->wscale_ok = true;

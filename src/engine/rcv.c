@@ -19,11 +19,13 @@ void rcv_store(struct conn *c, seq_t from, const uint8_t *text, uint32_t len)
 		memcpy(c->rcv_buf, text + first, len - first);
 }
 
-/* Nothing beyond is taken: what we announced, and never more than there is room for. */
+/* Nothing beyond is taken: never more than there is room for, and by the RFC what we announced (Linux: seg_other.c). */
 static seq_t right_edge(const struct conn *c)
 {
 	seq_t room = seq_add(c->rcv_read, ring_size(c));
 
+	if (c->eng->k.policy != POLICY_RFC9293)
+		return room;
 	return seq_lt(c->rcv_adv, room) ? c->rcv_adv : room;
 }
 
@@ -136,6 +138,7 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 		take_in_order(c, s, r.to, text);
 	} else {
 		rcv_put_aside(c, r, text);
+		rcv_tune_aside(c);
 		c->ack_pending |=
 			ACK_SCHEDULED | ACK_NOW; /* RFC 5681 4.2: a duplicate ACK tells the sender of the gap */
 	}

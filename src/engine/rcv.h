@@ -33,4 +33,5 @@ bool rcv_mem_full(const struct engine *e, uint32_t octets); /* no room for so ma
 
 /* ---- rcv_tune.c ---- */
 void rcv_tune_text(struct conn *c, const struct seg *s, uint32_t len);
+void rcv_tune_aside(struct conn *c); /* octets were put aside: they take room beside those that come in order */
 void rcv_tune_read(struct conn *c);

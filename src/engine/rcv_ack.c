@@ -99,7 +99,7 @@ void rcv_ack_fin(struct conn *c)
 	c->ack_pending |= ACK_SCHEDULED;
 	if (c->state == ESTABLISHED)
 		enter_pingpong(c); /* the answer is likely to be our FIN */
-	else
+	if (c->state != ESTABLISHED || rcv_free(c) == 0)
 		c->ack_pending |= ACK_NOW;
 }
 

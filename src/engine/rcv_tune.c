@@ -51,6 +51,7 @@ void rcv_tune_text(struct conn *c, const struct seg *s, uint32_t len)
 		by_echo(c, s);
 }
 
+/* copied: what one round trip brought. */
 static void grow(struct conn *c, uint32_t copied)
 {
 	const struct engine *e = c->eng;
@@ -68,6 +69,12 @@ static void grow(struct conn *c, uint32_t copied)
 	if (wnd <= c->rcv_full)
 		return;
 	c->rcv_full = c->rcv_clamp = (uint32_t)wnd;
+}
+
+void rcv_tune_aside(struct conn *c)
+{
+	if (c->is_open)
+		grow(c, c->drs_space);
 }
 
 void rcv_tune_read(struct conn *c)

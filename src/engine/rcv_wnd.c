@@ -22,14 +22,33 @@ uint32_t rcv_text_of(const struct engine *e, int64_t buffer)
 	return text < e->cfg.receive_buffer ? (uint32_t)text : e->cfg.receive_buffer;
 }
 
-/* RFC 7323 2.3: the shift that lets the largest window there may ever be be announced in 16 bits, 14 at most. */
-uint8_t conn_wscale(const struct engine *e)
+static uint8_t wscale_of(uint32_t most)
 {
-	int64_t most = e->k.rmem_limit > e->k.rmem_max ? e->k.rmem_limit : e->k.rmem_max;
-	uint32_t buf = most < e->cfg.receive_buffer ? (uint32_t)most : e->cfg.receive_buffer;
-	unsigned shift = buf > UINT16_MAX ? 16U - (unsigned)__builtin_clz(buf) : 0;
+	unsigned shift = most > UINT16_MAX ? 16U - (unsigned)__builtin_clz(most) : 0;
 
 	return (uint8_t)(shift > WSCALE_MAX ? WSCALE_MAX : shift);
+}
+
+static uint32_t largest(const struct engine *e)
+{
+	int64_t most = e->k.rmem_limit > e->k.rmem_max ? e->k.rmem_limit : e->k.rmem_max;
+
+	return most < e->cfg.receive_buffer ? (uint32_t)most : e->cfg.receive_buffer;
+}
+
+/* RFC 7323 2.3: the shift that lets the largest window there may ever be be announced in 16 bits, 14 at most. */
+uint8_t conn_wscale(const struct engine *e) { return wscale_of(largest(e)); }
+
+void rcv_begin(struct conn *c)
+{
+	uint32_t most = largest(c->eng);
+
+	if (c->opt.rcvbuf)
+		most = min32(most, c->rcv_full);
+	if (c->opt.window_clamp)
+		most = min32(most, c->opt.window_clamp);
+	c->rcv_wscale = wscale_of(most);
+	c->syn_wnd = 0; /* not yet said */
 }
 
 /* A SYN's window is not scaled (RFC 7323 2.2), and a multiple of the segments that will come. */

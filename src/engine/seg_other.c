@@ -56,29 +56,39 @@ static void answer_unacceptable(struct conn *c, const struct seg *s, uint64_t *s
 		++*skipped;
 }
 
+/* "the idealized segment that begins at RCV.NXT": what is old is cut off. */
+static void cut_old(struct conn *c, struct seg *s)
+{
+	uint32_t old;
+
+	c->seg_seq = s->seq;
+	if (s->len)
+		c->dsack_due = false; /* what is told is of the last segment with text */
+	if (!seq_lt(s->seq, c->rcv_nxt))
+		return;
+	old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
+	if (s->len) {
+		rcv_dsack(c, (struct run){s->seq, seq_min(c->rcv_nxt, seq_add(s->seq, s->len))});
+		c->eng->n.delayed_ack_lost += s->len <= old;
+	}
+	s->text = s->len > old ? s->text + old : NULL;
+	s->len = s->len > old ? s->len - old : 0; /* the FIN is not old, or nothing would be acceptable */
+	s->seq = c->rcv_nxt;
+}
+
 /*
- * "the idealized segment that begins at RCV.NXT and does not exceed the window". What begins beyond RCV.NXT is kept as it
- * is: the seventh step puts it aside (SHLD-31).
+ * That, "and does not exceed the window". What begins beyond RCV.NXT is kept as it is: the seventh step puts it aside
+ * (SHLD-31).
  */
 static void tailor(struct conn *c, struct seg *s)
 {
-	uint32_t wnd = rcv_wnd(c), old, ahead;
+	uint32_t wnd = rcv_wnd(c), ahead;
 
-	c->seg_seq = s->seq;
-	if (s->flags & F_RST) /* RFC 5961 3.2 asks where it really begins */
+	if (s->flags & F_RST) { /* RFC 5961 3.2 asks where it really begins */
+		c->seg_seq = s->seq;
 		return;
-	if (s->len)
-		c->dsack_due = false; /* what is told is of the last segment with text */
-	if (seq_lt(s->seq, c->rcv_nxt)) {
-		old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
-		if (s->len) {
-			rcv_dsack(c, (struct run){s->seq, seq_min(c->rcv_nxt, seq_add(s->seq, s->len))});
-			c->eng->n.delayed_ack_lost += s->len <= old;
-		}
-		s->text = s->len > old ? s->text + old : NULL;
-		s->len = s->len > old ? s->len - old : 0; /* the FIN is not old, or nothing would be acceptable */
-		s->seq = c->rcv_nxt;
 	}
+	cut_old(c, s);
 	ahead = (uint32_t)seq_diff(s->seq, c->rcv_nxt);
 	if (ahead + s->len + !!(s->flags & F_FIN) <= wnd)
 		return;
@@ -89,6 +99,36 @@ static void tailor(struct conn *c, struct seg *s)
 	if (s->len == 0)
 		s->text = NULL;
 	s->flags &= (uint8_t) ~(F_FIN | F_PSH);
+}
+
+/* For a closed window: its ACK, URG and RST count, its text does not (MUST-66). */
+static bool is_probe(const struct conn *c, const struct seg *s)
+{
+	return rcv_wnd(c) == 0 && seq_eq(s->seq, c->rcv_nxt);
+}
+
+/* It begins in the window, or where that ends, and goes on beyond: the FIN alone, or text. */
+static bool overshoots(const struct conn *c, const struct seg *s, bool *ret_text)
+{
+	seq_t edge = seq_add(c->rcv_nxt, rcv_wnd(c)), end = seq_add(s->seq, s->len);
+
+	*ret_text = seq_lt(edge, end);
+	return !(s->flags & F_RST) && seq_le(s->seq, edge) && (*ret_text || (s->flags & F_FIN && seq_eq(edge, end)));
+}
+
+/*
+ * Linux 6.18 does not cut: such a segment is taken whole as long as nothing waits to be read, and else not at all; a FIN one
+ * octet beyond is good, also of a closed window. Text into a closed window is left to MUST-66.
+ */
+static enum step check_overshoot(struct conn *c, struct seg *s, bool text)
+{
+	if (text && rcv_unread(c)) {
+		c->eng->n.beyond_window++;
+		answer_unacceptable(c, s, &c->eng->n.ack_skipped_seq);
+		return DONE;
+	}
+	cut_old(c, s);
+	return NEXT;
 }
 
 /* All of it came before, so an ACK of ours was lost or late: RFC 2883 tells the peer what it sent for nothing. */
@@ -106,6 +146,7 @@ static void note_old(struct conn *c, const struct seg *s)
 static enum step first_check_seq(struct conn *c, struct seg *s)
 {
 	struct engine *e = c->eng;
+	bool text;
 
 	if (s->flags & F_SYN && !(s->flags & F_RST))
 		return NEXT; /* RFC 5961 4.2: "irrespective of the sequence number", the fourth step's */
@@ -115,11 +156,13 @@ static enum step first_check_seq(struct conn *c, struct seg *s)
 		answer_unacceptable(c, s, &e->n.ack_skipped_paws);
 		return DONE;
 	}
+	if (e->k.policy != POLICY_RFC9293 && overshoots(c, s, &text) && !(text && is_probe(c, s) && rcv_unread(c)))
+		return check_overshoot(c, s, text);
 	if (is_acceptable(c, s)) {
 		tailor(c, s);
 		return NEXT;
 	}
-	if (rcv_wnd(c) == 0 && seq_eq(s->seq, c->rcv_nxt)) {
+	if (is_probe(c, s)) {
 		/* "special allowance should be made to accept valid ACKs, URGs, and RSTs" (MUST-66); the text is a window probe */
 		if (!(s->flags & F_RST))
 			out_ack_now(c);

@@ -108,7 +108,7 @@ TEST(first__table_6_with_a_window)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		RIG_AT(r, ESTABLISHED);
+		RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.policy = rfc9293");
 		la_send(r.h, r.s, "x", 1, 0);
 		EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1, 1);
 		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + (uint32_t)rows[i].at), .ack = seq(ISS + 2),
@@ -121,7 +121,7 @@ TEST(first__table_6_with_a_window)
 
 TEST(first__text_beyond_the_window__is_cut_off_with_its_fin)
 {
-	RIG_AT(r, ESTABLISHED);
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.policy = rfc9293");
 	IN(&r, .flags = F_ACK | F_FIN, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = ROOM + 1);
 	EXPECT_STATE(&r, ESTABLISHED);
 	assert_int_equal(rig_conn(&r)->rcv_nxt.v, IRS + 1 + ROOM);
@@ -131,17 +131,65 @@ TEST(first__text_beyond_the_window__is_cut_off_with_its_fin)
 
 TEST(first__fin_just_beyond_the_window__waits_for_room)
 {
-	RIG_AT(r, ESTABLISHED);
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "engine.policy = rfc9293");
 	IN(&r, .flags = F_ACK | F_FIN, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = ROOM);
 	EXPECT_STATE(&r, ESTABLISHED);
 	assert_int_equal(rig_conn(&r)->rcv_nxt.v, IRS + 1 + ROOM);
 	assert_int_equal(text_received(&r), ROOM);
 }
 
+/* What Linux 6.18 makes of the three: nothing is cut, it is all or nothing. */
+TEST(first__linux__text_beyond_the_window__whole_if_nothing_waits_to_be_read)
+{
+	uint8_t got[9000];
+	RIG_AT(r, ESTABLISHED);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = ROOM + 100);
+	rig_pass(&r, 50 * NSEC_PER_MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1 + ROOM + 100);
+	EXPECT_COUNT(&r, beyond_window, 0);
+	assert_int_equal(text_received(&r), ROOM + 100);
+	assert_int_equal(la_recv(r.h, r.s, got, sizeof(got), 0), ROOM + 100);
+	rig_drain(&r);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + ROOM + 100), .ack = seq(ISS + 1), .len = 1);
+	rig_pass(&r, 50 * NSEC_PER_MS);
+	rig_drain(&r);
+	assert_int_equal(rig_conn(&r)->rcv_nxt.v, IRS + 1 + ROOM + 101);
+	la_send(r.h, r.s, "x", 1, 0);
+	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1 + ROOM + 101, 1);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + ROOM + 101), .ack = seq(ISS + 2), .len = 8192);
+	EXPECT_ACK(&r, ISS + 2, IRS + 1 + ROOM + 101); /* at once, and nothing of it is taken, nor its ACK */
+	EXPECT_COUNT(&r, beyond_window, 1);
+	assert_int_equal(rig_conn(&r)->snd_una.v - r.shift, ISS + 1);
+	assert_int_equal(la_recv(r.h, r.s, got, sizeof(got), 0), 1);
+}
+
+TEST(first__linux__never_more_than_the_buffer)
+{
+	RIG_AT(r, ESTABLISHED);
+	IN(&r, .flags = F_ACK | F_FIN, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 20000);
+	EXPECT_STATE(&r, ESTABLISHED);
+	assert_int_equal(rig_conn(&r)->rcv_nxt.v, IRS + 1 + 8192);
+	assert_int_equal(text_received(&r), 8192);
+}
+
+TEST(first__linux__fin_just_beyond_the_window__is_taken)
+{
+	RIG_AT(r, ESTABLISHED);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = ROOM);
+	rig_pass(&r, 50 * NSEC_PER_MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1 + ROOM);
+	assert_int_equal(r.out.seg.wnd, 0);
+	IN(&r, .flags = F_ACK | F_FIN, .seq = seq(IRS + 1 + ROOM), .ack = seq(ISS + 1));
+	EXPECT_STATE(&r, CLOSE_WAIT);
+	rig_pass(&r, 50 * NSEC_PER_MS);
+	EXPECT_ACK(&r, ISS + 1, IRS + 2 + ROOM);
+	assert_int_equal(text_received(&r), ROOM);
+}
+
 static void close_window(struct rig *r)
 {
-	for (uint32_t at = 0; at < ROOM; at += 1024)
-		IN(r, .flags = F_ACK, .seq = seq(IRS + 1 + at), .ack = seq(ISS + 1), .len = 1024);
+	for (uint32_t at = 0; at < ROOM; at += PEER_MSS)
+		IN(r, .flags = F_ACK, .seq = seq(IRS + 1 + at), .ack = seq(ISS + 1), .len = PEER_MSS);
 	EXPECT_ACK(r, ISS + 1, IRS + 1 + ROOM);
 	assert_int_equal(r->out.seg.wnd, 0);
 	EXPECT_SILENCE(r);
@@ -684,10 +732,13 @@ RUN(T(first__ack_before_or_beyond_the_window__is_answered_and_dropped_in_every_s
     T(first__out_of_window_without_text__is_answered_once_in_500_ms),
     T(first__out_of_window_with_text__is_always_answered),
     T(first__retransmitted_fin__is_acked_in_every_state_that_has_taken_it), T(first__table_6_with_a_window),
-    T(first__text_beyond_the_window__is_cut_off_with_its_fin), T(first__fin_just_beyond_the_window__waits_for_room),
-    T(first__zero_window__ack_is_taken_and_text_is_not), T(first__zero_window__other_numbers_are_not_acceptable),
-    T(first__zero_window__rst_and_urg_are_processed), T(first__paws__older_timestamp_is_answered_and_dropped),
-    T(first__paws__answers_to_bare_acks_are_limited), T(first__paws__does_not_hold_after_24_days_of_silence),
+    T(first__text_beyond_the_window__is_cut_off_with_its_fin),
+    T(first__linux__text_beyond_the_window__whole_if_nothing_waits_to_be_read),
+    T(first__linux__never_more_than_the_buffer), T(first__linux__fin_just_beyond_the_window__is_taken),
+    T(first__fin_just_beyond_the_window__waits_for_room), T(first__zero_window__ack_is_taken_and_text_is_not),
+    T(first__zero_window__other_numbers_are_not_acceptable), T(first__zero_window__rst_and_urg_are_processed),
+    T(first__paws__older_timestamp_is_answered_and_dropped), T(first__paws__answers_to_bare_acks_are_limited),
+    T(first__paws__does_not_hold_after_24_days_of_silence),
     T(first__ts_recent__is_taken_from_segments_at_the_left_edge_only),
     T(first__ts_recent__is_not_taken_from_a_segment_whose_ack_is_bad),
     T(fourth__syn_received__the_syn_again__gets_the_syn_ack_again),
