@@ -69,7 +69,7 @@ static bool has_memory(struct conn *c, uint32_t len, bool in_order)
 {
 	struct engine *e = c->eng;
 
-	if (!rcv_mem_full(e, len))
+	if (!rcv_mem_full(c, len))
 		return true;
 	if (!in_order) {
 		e->n.ofo_drop++;
@@ -77,7 +77,7 @@ static bool has_memory(struct conn *c, uint32_t len, bool in_order)
 	}
 	e->n.prune_called++;
 	rcv_prune(c, len);
-	if (!rcv_mem_full(e, len) || rcv_unread(c) == 0)
+	if (!rcv_mem_full(c, len) || rcv_unread(c) == 0)
 		return true;
 	e->n.rcv_pruned++;
 	e->n.rcv_q_drop++;

@@ -29,7 +29,7 @@ uint32_t rcv_text_of(const struct engine *e, int64_t buffer); /* Linux's measure
 uint32_t rcv_wnd_choose(const struct conn *c); /* the window we would like */
 uint32_t rcv_free(const struct conn *c); /* octets the buffer may still take */
 void rcv_wnd_grow(struct conn *c, uint32_t len); /* a segment of so many octets came */
-bool rcv_mem_full(const struct engine *e, uint32_t octets); /* no room for so many more: tcp_mem */
+bool rcv_mem_full(const struct conn *c, uint32_t octets); /* no room for so many more: tcp_mem */
 
 /* ---- rcv_tune.c ---- */
 void rcv_tune_text(struct conn *c, const struct seg *s, uint32_t len);

@@ -167,7 +167,7 @@ void rcv_prune(struct conn *c, uint32_t len)
 {
 	unsigned n = c->n_gaps, kept = 0;
 
-	while (c->n_gaps && rcv_mem_full(c->eng, len)) {
+	while (c->n_gaps && rcv_mem_full(c, len)) {
 		struct run last = c->gaps[--c->n_gaps];
 
 		rcv_let_go(c, (uint32_t)seq_diff(last.to, last.from));

@@ -85,7 +85,11 @@ void rcv_established(struct conn *c)
 	c->drs_at = c->last_rcv_at = c->eng->now;
 }
 
-void rcv_buf_set(struct conn *c, uint32_t buffer) { c->rcv_full = rcv_text_of(c->eng, buffer); }
+void rcv_buf_set(struct conn *c, uint32_t buffer)
+{
+	c->rcv_full = rcv_text_of(c->eng, buffer);
+	c->wnd_field = 0; /* to be chosen anew */
+}
 
 void rcv_clamp_set(struct conn *c, uint32_t octets)
 {
@@ -101,9 +105,20 @@ void rcv_clamp_set(struct conn *c, uint32_t octets)
 
 /* ---- memory of all connections ---- */
 
-bool rcv_mem_full(const struct engine *e, uint32_t octets)
+/*
+ * Linux: beyond the second number of tcp_mem a connection may still have its share of the third one, or what the first
+ * number of tcp_rmem says.
+ */
+bool rcv_mem_full(const struct conn *c, uint32_t octets)
 {
-	return e->rcv_held + octets > (uint64_t)e->k.mem_max * PAGE;
+	const struct engine *e = c->eng;
+	uint64_t all = e->rcv_held + octets, own = (uint64_t)c->rcv_held + octets, most = (uint64_t)e->k.mem_max * PAGE;
+
+	if (all > most)
+		return true;
+	if (all <= (uint64_t)e->k.mem_pressure * PAGE)
+		return false;
+	return own > rcv_text_of(e, e->k.rmem_min) && own * e->n_live > most;
 }
 
 /* Linux: from the second number of tcp_mem on windows stop growing, until less than the first is held. */

@@ -455,6 +455,25 @@ TEST(no_memory__in_order__what_is_out_of_order_goes_for_it)
 	assert_int_equal(c.rcv_held, 0);
 }
 
+TEST(memory_pressure__a_connection_has_its_share_or_the_least)
+{
+	begin(0, BUF);
+	e.k.mem_pressure = 1;
+	e.k.mem_max = 2;
+	e.k.rmem_min = 200;
+	e.rcv_held = 5000; /* of others */
+	e.n_live = 50; /* 163 octets for each */
+	in(0, 100, false);
+	assert_int_equal(c.rcv_nxt.v, octet(100).v);
+	in(100, 170, false); /* beyond both */
+	assert_int_equal(c.rcv_nxt.v, octet(100).v);
+	assert_int_equal(e.n.rcv_pruned, 1);
+	e.n_live = 40;
+	in(100, 170, false);
+	assert_int_equal(c.rcv_nxt.v, octet(170).v);
+	e.n_live = 0;
+}
+
 TEST(memory_pressure__windows_stop_growing_until_it_is_over)
 {
 	uint8_t b[BUF];
@@ -497,4 +516,5 @@ RUN(T(every_overlap_of_four_segments__agrees_with_a_map_of_octets),
     T(window__little_room__is_none), T(shrink_window__knob__gives_octets_back_that_were_announced),
     T(read__that_opens_the_window_much__is_told), T(window__with_a_scale__is_rounded_up_while_there_is_room),
     T(no_memory__out_of_order_is_dropped), T(no_memory__in_order__what_is_out_of_order_goes_for_it),
+    T(memory_pressure__a_connection_has_its_share_or_the_least),
     T(memory_pressure__windows_stop_growing_until_it_is_over), T(window__after_a_fin_on_a_full_buffer__is_zero))

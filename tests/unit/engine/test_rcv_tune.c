@@ -133,6 +133,24 @@ TEST(tiny_segments__do_not_open_the_window)
 	assert_int_equal(rig_conn(&r)->rcv_ssthresh, before);
 }
 
+/* Nothing was received or read since, and still the next segment says it. */
+TEST(so_rcvbuf__raised__is_announced_by_the_next_segment)
+{
+	SCALED(r, .ts = false);
+
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_WINDOW_CLAMP, &(int){500000}, sizeof(int)), 0);
+	rig_conn(&r)->rcv_ssthresh = 500000;
+	put(&r, 1);
+	assert_true(rig_out(&r));
+	assert_in_range(r.out.seg.wnd << 5, 60000, 65536);
+	assert_int_equal(la_setsockopt(r.h, r.s, LA_SO_RCVBUF, &(int){500000}, sizeof(int)), 0);
+	ack(&r, 1);
+	put(&r, 1);
+	assert_true(rig_out(&r));
+	assert_in_range(r.out.seg.wnd << 5, 490000, 500000);
+}
+
 RUN(T(reader_keeps_up__window_grows_to_the_ring), T(reader_keeps_up__with_timestamps_too), T(rmem__is_the_bound),
     T(knob_off__or_the_buffer_set__stays), T(reader_takes_nothing__window_closes_and_stays),
-    T(syn__window_and_scale__as_linux), T(tiny_segments__do_not_open_the_window))
+    T(syn__window_and_scale__as_linux), T(tiny_segments__do_not_open_the_window),
+    T(so_rcvbuf__raised__is_announced_by_the_next_segment))
