@@ -88,7 +88,7 @@ struct conn {
 	uint8_t n_eor;
 	/* Receive sequence variables. */
 	seq_t rcv_nxt, irs;
-	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window */
+	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window. RCV.NXT may be past it (seg_other.c) */
 	seq_t rcv_read; /* next octet the application reads */
 	seq_t last_ack_sent; /* RFC 7323 4.3 */
 	seq_t seg_seq; /* SEG.SEQ of the segment in hand as it came, before what is old was cut off: compared with the former */

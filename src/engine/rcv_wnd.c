@@ -89,6 +89,8 @@ void rcv_buf_set(struct conn *c, uint32_t buffer)
 {
 	c->rcv_full = rcv_text_of(c->eng, buffer);
 	c->wnd_field = 0; /* to be chosen anew */
+	if (c->state == CLOSED || c->state == LISTEN)
+		rcv_begin(c); /* a listener's scale is that of its cookies */
 }
 
 void rcv_clamp_set(struct conn *c, uint32_t octets)

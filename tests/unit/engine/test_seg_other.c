@@ -172,6 +172,25 @@ TEST(first__linux__never_more_than_the_buffer)
 	assert_int_equal(text_received(&r), 8192);
 }
 
+/* A peer for whom there is no window, and a reader that reads at once: never more than the ring, and tcp_mem is asked. */
+TEST(first__linux__window_ignored_for_ever__costs_no_more_than_the_buffer)
+{
+	uint8_t got[8192];
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "net.ipv4.tcp_mem = 0 0 1");
+	uint32_t at = 0;
+
+	for (int i = 0; i < 50; i++) {
+		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + at), .ack = seq(ISS + 1), .len = 30000);
+		IN(&r, .flags = F_ACK, .seq = seq(IRS + 1 + at + 7300), .ack = seq(ISS + 1), .len = 30000);
+		assert_true(r.e->rcv_held <= 8192);
+		at += (uint32_t)la_recv(r.h, r.s, got, sizeof(got), 0);
+		rig_drain(&r);
+		assert_int_equal(r.e->rcv_held, 0);
+	}
+	assert_int_equal(at, 50 * 8192);
+	assert_true(r.e->n.prune_called > 0);
+}
+
 TEST(first__linux__fin_just_beyond_the_window__is_taken)
 {
 	RIG_AT(r, ESTABLISHED);
@@ -734,11 +753,12 @@ RUN(T(first__ack_before_or_beyond_the_window__is_answered_and_dropped_in_every_s
     T(first__retransmitted_fin__is_acked_in_every_state_that_has_taken_it), T(first__table_6_with_a_window),
     T(first__text_beyond_the_window__is_cut_off_with_its_fin),
     T(first__linux__text_beyond_the_window__whole_if_nothing_waits_to_be_read),
-    T(first__linux__never_more_than_the_buffer), T(first__linux__fin_just_beyond_the_window__is_taken),
-    T(first__fin_just_beyond_the_window__waits_for_room), T(first__zero_window__ack_is_taken_and_text_is_not),
-    T(first__zero_window__other_numbers_are_not_acceptable), T(first__zero_window__rst_and_urg_are_processed),
-    T(first__paws__older_timestamp_is_answered_and_dropped), T(first__paws__answers_to_bare_acks_are_limited),
-    T(first__paws__does_not_hold_after_24_days_of_silence),
+    T(first__linux__never_more_than_the_buffer),
+    T(first__linux__window_ignored_for_ever__costs_no_more_than_the_buffer),
+    T(first__linux__fin_just_beyond_the_window__is_taken), T(first__fin_just_beyond_the_window__waits_for_room),
+    T(first__zero_window__ack_is_taken_and_text_is_not), T(first__zero_window__other_numbers_are_not_acceptable),
+    T(first__zero_window__rst_and_urg_are_processed), T(first__paws__older_timestamp_is_answered_and_dropped),
+    T(first__paws__answers_to_bare_acks_are_limited), T(first__paws__does_not_hold_after_24_days_of_silence),
     T(first__ts_recent__is_taken_from_segments_at_the_left_edge_only),
     T(first__ts_recent__is_not_taken_from_a_segment_whose_ack_is_bad),
     T(fourth__syn_received__the_syn_again__gets_the_syn_ack_again),
