@@ -117,6 +117,11 @@ static bool accept_one(struct pairs *p, struct end *e, uint16_t port, bool ipv6)
 {
 	struct pair *one = awaited(p, e->side, ipv6, port);
 
+	/* A late duplicate of a first ACK is a valid cookie: a listener that kept nothing cannot know better, on Linux neither. */
+	if (!one && p->whim[e->side][WHIM_COOKIES]) {
+		end_close(e);
+		return true;
+	}
 	if (!one || end_move(&one->flow[e->side].end, e)) {
 		end_close(e);
 		return rig_fail(p->r, "the %s accepted a connection that nobody opened", side_names[e->side]);
