@@ -52,6 +52,7 @@ struct data_shadow { /* of the data path */
 	uint32_t newest_ts; /* of what came: older ones may be dropped (RFC 7323 5) */
 	bool heard; /* anything, since text was sent */
 	uint8_t first_flight; /* segments of text before that */
+	uint8_t beyond; /* new segments beyond the congestion window since anything was heard */
 	uint32_t again; /* times that the same octets went again in a row, and nothing came */
 	seq_t again_seq;
 	nsec_t again_at, again_gap;

@@ -164,7 +164,7 @@ void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g)
 
 	if (g->flags & F_SYN)
 		note_ecn_syn(g, &d->asked_in, &d->agreed_in);
-	d->again = 0;
+	d->again = d->beyond = 0;
 	d->heard |= d->first_flight > 0;
 	d->ce_in |= (g->tos & ECN_MASK) == IP_CE;
 	if (g->flags & F_CWR)

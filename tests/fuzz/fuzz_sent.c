@@ -187,11 +187,31 @@ static void wait(struct fuzz *f, nsec_t to)
 	la_advance(f->h, f->now);
 }
 
+/* What is not acknowledged, or not sent, has a timer: without one a silent peer would stop everything for ever. */
+static void check_alive(struct fuzz *f)
+{
+	const struct conn *c = sock_find(f->e, f->s);
+
+	out(f, UINT32_MAX);
+	if (board_n(&c->board) || snd_unsent(c))
+		must(c->timer_at[TIMER_RTX] != NSEC_NEVER);
+}
+
+static void knob(struct fuzz *f)
+{
+	static const char *const names[] = {"net.ipv4.tcp_recovery", "net.ipv4.tcp_early_retrans", "net.ipv4.tcp_frto",
+					    "net.ipv4.tcp_retrans_collapse", "net.ipv4.tcp_reordering"};
+	unsigned which = octet(f) % ARRAY_LEN(names);
+	char value[2] = {(char)('0' + octet(f) % 2 + (which == 4)), 0};
+
+	must(la_knob_set(f->h, names[which], value) == 0);
+}
+
 static void operation(struct fuzz *f)
 {
 	unsigned op = octet(f);
 
-	switch (op % 8) {
+	switch (op % 10) {
 	case 0:
 		lend(f, octet(f));
 		break;
@@ -205,6 +225,12 @@ static void operation(struct fuzz *f)
 	case 4:
 		if (la_next_at(f->h) != LA_NEVER)
 			wait(f, la_next_at(f->h));
+		break;
+	case 8:
+		check_alive(f);
+		break;
+	case 9:
+		knob(f);
 		break;
 	default:
 		acknowledge(f, octet(f));

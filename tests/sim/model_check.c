@@ -122,7 +122,7 @@ static uint64_t digest_conn(const struct conn *c)
 	uint64_t h = mix(c->state, (uint64_t)c->is_open << 40 | c->t.lport << 16 | c->t.rport);
 	const seq_t seqs[] = {c->snd_una,      c->snd_nxt, c->snd_end, c->rec.high, c->rec.undo_from,
 			      c->rec.tlp_high, c->rcv_nxt, c->rcv_adv, c->rcv_read, c->last_ack_sent,
-			      c->rcv_fin,      c->iss,     c->snd_wl1, c->snd_wl2};
+			      c->rcv_fin,      c->iss,     c->snd_wl1, c->snd_wl2,  c->snd_sml};
 	const bool bits[] = {c->fin_queued,  c->fin_sent,         c->has_rcv_fin,      c->ack_due,     c->syn_due,
 			     c->probe_due,   c->syn_timed,        c->rec.frto,         c->rec.undo_on, c->rec.stamp_on,
 			     c->ecn.ok,      c->ecn.seen,         c->ecn.echo,         c->ecn.cwr_due, c->rec.tlp_on,
@@ -148,6 +148,12 @@ static uint64_t digest_conn(const struct conn *c)
 		h = mix(mix(h, (uint64_t)sent->to.v << 8 | sent->flags), sent->at);
 	}
 	h = mix(h, (uint64_t)c->board.sacked << 32 | c->rec.reordering);
+	h = mix(h, (uint64_t)(c->board.hint - c->board.first) << 48 | (uint64_t)(c->board.high - c->board.first) << 32 |
+			   c->board.again << 16 | c->board.lost);
+	for (uint16_t i = board_n(&c->board) ? c->board.oldest : SENT_NONE; i != SENT_NONE; i = c->sent[i].newer)
+		h = mix(h, i);
+	if (recovery_reduces(&c->rec))
+		h = mix(h, hash_bytes((struct hash_key){4, 5}, &c->rec.prr, sizeof(c->rec.prr)));
 	h = mix(h, (uint64_t)c->cc.cwnd << 32 | c->cc.ssthresh);
 	return mix(h, (uint64_t)c->rto_us << 32 | (uint32_t)c->so_error);
 }
