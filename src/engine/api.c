@@ -128,8 +128,10 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 	if (flags & LA_EOR && !nagle_may_end_record(c))
 		return -EAGAIN;
 	n = snd_write(c, data, len);
-	if (!n)
+	if (!n) {
+		event_lower(c); /* what was told may not hold any more: the windows decide it, too */
 		return -EAGAIN;
+	}
 	if (snd_unsent(c) == n)
 		cwnd_restart(c);
 	w = (struct nagle_write){.more = flags & LA_MORE, .ends_record = flags & LA_EOR, .is_short = n < len};

@@ -262,6 +262,8 @@ void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss)
 		c->snd_sml = end;
 	if (c->n_eor)
 		drop_old_records(c);
+	if (lowat(c) != UINT32_MAX) /* less waits now */
+		event_raise(c);
 }
 
 void nagle_segment_came(struct conn *c)

@@ -149,7 +149,7 @@ void cwnd_acked(struct conn *c, const struct ack *a); /* the last word on cwnd a
 void cwnd_used(struct conn *c); /* a batch of segments was sent */
 bool cwnd_has_room(const struct conn *c);
 /*
- * There is text to send again. After an idle timeout cwnd is not what the path was last known to hold (RFC 5681 4.1, RFC 2861 3.2);
+ * There is new text after a while without. After an idle timeout cwnd is not what the path was last known to hold (RFC 5681 4.1, RFC 2861 3.2);
  * as in Linux it falls when the text is written and when the peer's window opens, so before anything is cut for it.
  */
 void cwnd_restart(struct conn *c);

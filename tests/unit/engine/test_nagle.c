@@ -299,6 +299,22 @@ TEST(notsent_lowat__one_packet_at_a_time)
 	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), -EAGAIN);
 }
 
+TEST(notsent_lowat__all_is_sent__writable_without_an_ack)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .knobs = "net.ipv4.tcp_notsent_lowat = 2000");
+	static uint8_t text[10000];
+	struct la_event ev;
+
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), 2 * MSS);
+	assert_int_equal(la_send(r.h, r.s, text, sizeof(text), 0), -EAGAIN);
+	while (la_event(r.h, &ev))
+		assert_false(ev.events & LA_OUT);
+	expect_text(&r, 0, MSS);
+	expect_text(&r, MSS, MSS);
+	assert_true(la_event(r.h, &ev));
+	assert_true(ev.events & LA_OUT);
+}
+
 TEST(sndbuf__full_packets_beyond_it__then_no_more)
 {
 	RIG_AT(r, ESTABLISHED);
@@ -404,5 +420,6 @@ RUN(T(idle__small_text_goes_at_once), T(long_write__is_pushed_within_once_half_o
     T(more__any_segment_of_the_peer__lets_it_go_without_psh), T(more__after_text_with_psh__takes_it_back),
     T(more__half_of_the_window_unpushed__carries_psh), T(burst__last_of_several__carries_psh),
     T(burst__one_segment_in_the_middle__no_psh), T(notsent_lowat__one_packet_at_a_time),
-    T(sndbuf__full_packets_beyond_it__then_no_more), T(eor__sent_again__still_ends_there), T(eor__a_segment_ends_there),
-    T(eor__too_many__eagain_until_one_is_sent), T(window_that_stays_small__is_used_after_a_while))
+    T(notsent_lowat__all_is_sent__writable_without_an_ack), T(sndbuf__full_packets_beyond_it__then_no_more),
+    T(eor__sent_again__still_ends_there), T(eor__a_segment_ends_there), T(eor__too_many__eagain_until_one_is_sent),
+    T(window_that_stays_small__is_used_after_a_while))
