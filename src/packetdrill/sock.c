@@ -240,15 +240,17 @@ ssize_t sock_recv(struct stack *s, int fd, void *buf, size_t len, int flags)
 }
 
 /*
- * Linux fills a packet, of half of the peer's window at most, and sends what may go before it fills the next; packets leave the engine
- * between two calls only. So a write is made of several, with MSG_MORE.
+ * Linux fills a packet, of half of the peer's window at most, and sends what may go before it asks whether SO_SNDBUF has room for the
+ * next; packets leave the engine between two calls only. So what is too long for it is written in pieces, with MSG_MORE.
  */
 static size_t piece_of(const struct stack *s, const struct file *f, size_t len)
 {
 	struct la_tcp_info info;
-	size_t most;
+	uint32_t sndbuf;
+	size_t most, size = sizeof(sndbuf);
 
-	if (la_tcp_info(s->engine, f->sock, &info) < 0 || !info.tcpi_snd_mss)
+	if (la_getsockopt(s->engine, f->sock, LA_SO_SNDBUF, &sndbuf, &size) < 0 || len <= sndbuf ||
+	    la_tcp_info(s->engine, f->sock, &info) < 0 || !info.tcpi_snd_mss)
 		return len;
 	most = info.tcpi_snd_wnd / 2;
 	most = (most < PACKET_MAX ? most : PACKET_MAX) / info.tcpi_snd_mss * info.tcpi_snd_mss;
