@@ -298,7 +298,7 @@ size_t out_data(struct conn *c, uint8_t *buf, size_t cap)
 void out_data_end(struct conn *c)
 {
 	cwnd_used(c);
-	if (!tlp_schedule(c, false) && c->rec.rearm)
+	if (!tlp_schedule(c, false) && c->rec.rearm && board_n(&c->board)) /* else it may be the window probe's */
 		rtx_timer_rearm(c);
 	c->rec.in_batch = c->rec.rearm = false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sack.c - what the peer's SACK blocks say (RFC 2018, 6675), duplicates too (2883). A block counts if it lies in
- * SND.UNA..SND.NXT; entries are found by halving, and what the blocks of the last ACK covered is not walked through again, so
- * an ACK costs no more than it brings news, and at most four walks through the ring.
+ * SND.UNA..SND.NXT; entries are found by halving, and what the blocks of the last ACK covered is not walked through again: an
+ * ACK costs what it brings of news, and at most two walks through the ring (the second is a DSACK's).
  */
 #include "engine/engine.h"
 
@@ -112,6 +112,27 @@ static void sort(struct blocks *b)
 		}
 }
 
+/* Blocks that overlap are one, so that no entry is walked past twice. The DSACK lies in another and stays. */
+static void merge(struct blocks *b)
+{
+	unsigned n = 0;
+	int dsack = -1;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct sack_block *last = n && (int)n - 1 != dsack ? &b->at[n - 1] : n > 1 ? &b->at[n - 2] : NULL;
+
+		if ((int)i == b->dsack) {
+			dsack = (int)n;
+		} else if (last && seq_le(b->at[i].from, last->to)) {
+			last->to = seq_max(last->to, b->at[i].to);
+			continue;
+		}
+		b->at[n++] = b->at[i];
+	}
+	b->n = n;
+	b->dsack = dsack;
+}
+
 /* Those that say something, in order. */
 static void choose(struct conn *c, const struct ack *a, const struct sack_block *wire, bool dsack, struct blocks *ret)
 {
@@ -133,6 +154,7 @@ static void choose(struct conn *c, const struct ack *a, const struct sack_block 
 		ret->at[ret->n++] = wire[i];
 	}
 	sort(ret);
+	merge(ret);
 }
 
 /* ---- tagging ---- */
@@ -206,41 +228,53 @@ static void tag(struct conn *c, uint32_t i, struct ack *a, bool dup)
 		b->high = i + 1;
 }
 
-/* All entries that lie in from..to whole. */
-static void walk(struct conn *c, seq_t from, seq_t to, struct ack *a, bool dup)
+/* Entries that lie in the block whole, of those that end beyond `from` and begin before `before`. */
+static void walk(struct conn *c, const struct sack_block *block, seq_t from, seq_t before, struct ack *a)
 {
 	const struct board *b = &c->board;
 
 	for (uint32_t i = board_find(b, c->sent, from); i != b->end; i++) {
 		const struct sent *s = board_at(c->sent, b, i);
 
-		if (seq_lt(to, s->to))
+		if (seq_lt(block->to, s->to) || seq_le(before, sent_from(s)))
 			break;
-		if (seq_le(from, sent_from(s)))
-			tag(c, i, a, dup);
+		if (seq_le(block->from, sent_from(s)))
+			tag(c, i, a, false);
 	}
 }
 
-/* One block but for what the last ACK's blocks covered. A DSACK is walked through whole: it says something of each entry. */
-static void take_block(struct conn *c, struct sack_block b, struct ack *a, bool dup)
+/* What came twice: the block says something of each entry, seen before or not. */
+static void take_dsack(struct conn *c, const struct sack_block *block, struct ack *a)
+{
+	const struct board *b = &c->board;
+
+	for (uint32_t i = board_find(b, c->sent, block->from); i != b->end; i++) {
+		const struct sent *s = board_at(c->sent, b, i);
+
+		if (seq_lt(block->to, s->to))
+			break;
+		if (seq_le(block->from, sent_from(s)))
+			tag(c, i, a, true);
+	}
+}
+
+/* One block, but for entries within what the last ACK's blocks covered. One that only begins or ends there is looked at. */
+static void take_block(struct conn *c, const struct sack_block *block, struct ack *a)
 {
 	const struct recovery *r = &c->rec;
+	seq_t from = block->from;
 
-	if (dup) {
-		walk(c, b.from, b.to, a, true);
-		return;
-	}
-	for (unsigned i = 0; i < r->n_seen && seq_lt(b.from, b.to); i++) {
+	for (unsigned i = 0; i < r->n_seen && seq_lt(from, block->to); i++) {
 		struct sack_block seen = r->seen[i];
 
-		if (seq_le(seen.to, b.from) || seq_le(b.to, seen.from))
+		if (seq_le(seen.to, from) || seq_le(block->to, seen.from))
 			continue;
-		if (seq_lt(b.from, seen.from))
-			walk(c, b.from, seen.from, a, false);
-		b.from = seen.to;
+		if (seq_lt(from, seen.from))
+			walk(c, block, from, seen.from, a);
+		from = seen.to;
 	}
-	if (seq_lt(b.from, b.to))
-		walk(c, b.from, b.to, a, false);
+	if (seq_lt(from, block->to))
+		walk(c, block, from, block->to, a);
 }
 
 void sack_tag(struct conn *c, struct ack *a)
@@ -262,7 +296,10 @@ void sack_tag(struct conn *c, struct ack *a)
 		return;
 	choose(c, a, wire, dsack, &use);
 	for (unsigned i = 0; i < use.n; i++)
-		take_block(c, use.at[i], a, use.dsack == (int)i);
+		if (use.dsack == (int)i)
+			take_dsack(c, &use.at[i], a);
+		else
+			take_block(c, &use.at[i], a);
 	memcpy(r->seen, use.at, use.n * sizeof(use.at[0]));
 	r->n_seen = (uint8_t)use.n;
 	if (r->ca != CA_LOSS || r->undo_on)

@@ -151,7 +151,7 @@ void board_merge(struct board *b, struct sent *ring, uint32_t i)
 	b->lost -= s->flags & SENT_LOST && next->flags & SENT_LOST;
 	b->again -= !!(s->flags & SENT_AGAIN) + !!(next->flags & SENT_AGAIN);
 	next->len = (uint16_t)(next->len + s->len);
-	next->flags |= s->flags & (SENT_LOST | SENT_EVER_AGAIN);
+	next->flags |= s->flags & (SENT_LOST | SENT_EVER_AGAIN | SENT_PSH);
 	next->flags &= (uint8_t)~SENT_AGAIN;
 	for (uint32_t j = i; j != b->first; j--)
 		move_up(b, ring, j - 1);

@@ -43,6 +43,40 @@ TEST(sack__part_of_a_segment__is_none_of_it)
 	check_board(&r);
 }
 
+/* A block that grows over a segment of which the last one covered a part, at either end. */
+TEST(sack__rest_of_a_segment_comes_later__it_is_tagged)
+{
+	FLIGHT(r, .sack = true);
+	const struct conn *c = rig_conn(&r);
+	static const uint32_t blocks[][2] = {{1000, 2500}, {1000, 3000}, {4500, 6000}, {3000, 7500}, {3000, 8000}};
+	static const uint32_t sacked[] = {1, 2, 3, 6, 7};
+
+	fly(&r, 0, 10);
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+		struct seg s = {.flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .opts.n_sack = 1};
+
+		s.opts.sack[0].from = seq(ISS + 1 + r.shift + blocks[i][0]);
+		s.opts.sack[0].to = seq(ISS + 1 + r.shift + blocks[i][1]);
+		rig_in(&r, s);
+		assert_int_equal(c->board.sacked, sacked[i]);
+	}
+	rig_drain(&r);
+	check_board(&r);
+}
+
+TEST(sack__blocks_that_overlap__are_one)
+{
+	FLIGHT(r, .sack = true);
+	const struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	SACK_IN(&r, 0, 5, 10, 2, 4, 4, 6, 3, 9);
+	assert_int_equal(c->board.sacked, 8);
+	assert_int_equal(c->rec.n_seen, 1);
+	rig_drain(&r);
+	check_board(&r);
+}
+
 TEST(sack__without_the_option__is_ignored)
 {
 	FLIGHT(r, .sack = false);
@@ -392,6 +426,22 @@ TEST(segment_longer_than_the_mss_of_now__goes_in_pieces)
 	assert_int_equal(board_n(&c->board), 0);
 }
 
+/* ---- timers ---- */
+
+/* Found by review: what was sent in the batch is acknowledged before the batch ends, and the window is closed. */
+TEST(window_closes_within_a_batch__is_probed)
+{
+	FLIGHT(r, .sack = true);
+
+	put(&r, 2 * MSS);
+	assert_true(rig_out(&r));
+	ack_wnd(&r, MSS, 0);
+	rig_drain(&r);
+	assert_int_not_equal(rig_conn(&r)->timer_at[TIMER_RTX], NSEC_NEVER);
+	rig_pass(&r, 400 * MS);
+	EXPECT_COUNT(&r, win_probe, 1);
+}
+
 /* ---- cwnd ---- */
 
 TEST(full_scoreboard__holds_new_text_back)
@@ -417,6 +467,7 @@ TEST(full_scoreboard__holds_new_text_back)
 }
 
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
+    T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
     T(three_sacked_beyond_a_hole__it_is_sent_again), T(many_holes__all_in_one_round_trip),
     T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits_a_quarter_of_the_round_trip),
@@ -426,4 +477,4 @@ RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__i
     T(tcp_early_retrans_0__no_probe), T(timeout__what_was_sacked_is_not_sent_again),
     T(peer_takes_back_what_it_sacked__everything_is_sent_again), T(small_segments__are_sent_again_as_one),
     T(tcp_retrans_collapse_0__as_they_were), T(segment_longer_than_the_mss_of_now__goes_in_pieces),
-    T(full_scoreboard__holds_new_text_back))
+    T(window_closes_within_a_batch__is_probed), T(full_scoreboard__holds_new_text_back))

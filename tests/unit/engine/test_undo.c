@@ -231,6 +231,29 @@ TEST(recovery__one_of_two_came_twice__stays)
 	EXPECT_COUNT(&r, dsack_undo, 1);
 }
 
+/* RFC 2883 4.2.1: the octets that came twice lie in a block that is not acknowledged yet. */
+TEST(recovery__came_twice_above_a_hole__counts)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 2, 7);
+	expect_segment(&r, 0);
+	expect_segment(&r, 1);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 7);
+	assert_int_equal(c->rec.undo_retrans, 2);
+	SACK_IN(&r, 0, 1, 2, 1, 7);
+	EXPECT_COUNT(&r, dsack_ofo_recv, 1);
+	assert_int_equal(c->rec.undo_retrans, 1);
+	ack_segments(&r, 7);
+	SACK_IN(&r, 7, 0, 1);
+	EXPECT_COUNT(&r, dsack_undo, 1);
+	check_board(&r);
+}
+
 /* RFC 8985 6.2 step 4: DSACKs widen the reordering window, a quarter of the round trip each round. */
 TEST(dsack__with_reordering__widens_the_window)
 {
@@ -259,4 +282,4 @@ RUN(T(timeout__acks_of_the_originals__spurious), T(timeout__sack_of_what_was_new
     T(timeout__echo_older_than_the_retransmission__spurious), T(timeout__echo_of_the_retransmission__real),
     T(recovery__echo_older_than_the_retransmission__full_undo), T(recovery__partial_echo_older__undone_on_the_way),
     T(recovery__all_that_was_sent_again_came_twice__undone), T(recovery__one_of_two_came_twice__stays),
-    T(dsack__with_reordering__widens_the_window))
+    T(recovery__came_twice_above_a_hole__counts), T(dsack__with_reordering__widens_the_window))
