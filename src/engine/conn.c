@@ -229,6 +229,12 @@ void conn_free_if_unheld(struct conn *c)
 
 /* ---- the table ---- */
 
+static void note_recent(struct engine *e, struct conn *c)
+{
+	e->recent[1] = e->recent[0];
+	e->recent[0] = c;
+}
+
 void conn_hash_in(struct conn *c)
 {
 	struct engine *e = c->eng;
@@ -236,10 +242,16 @@ void conn_hash_in(struct conn *c)
 	if (!c->hash) /* who has had it computed already has set it */
 		c->hash = tuple_hash(e->tuple_key, &c->t);
 	link_insert(&e->buckets[c->hash & e->bucket_mask], &c->hash_link);
+	note_recent(e, c);
 }
 
 void conn_hash_out(struct conn *c)
 {
+	struct engine *e = c->eng;
+
+	for (size_t i = 0; i < ARRAY_LEN(e->recent); i++)
+		if (e->recent[i] == c)
+			e->recent[i] = NULL;
 	link_remove(&c->hash_link);
 	c->hash = 0;
 }
@@ -255,6 +267,23 @@ struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t h
 			return c;
 	}
 	return NULL;
+}
+
+struct conn *conn_find_recent(const struct engine *e, const struct tuple *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(e->recent); i++)
+		if (e->recent[i] && tuple_eq(&e->recent[i]->t, t))
+			return e->recent[i];
+	return NULL;
+}
+
+struct conn *conn_find_for_seg(struct engine *e, const struct tuple *t, uint64_t hash)
+{
+	struct conn *c = conn_find(e, t, hash);
+
+	if (c)
+		note_recent(e, c);
+	return c;
 }
 
 /* ---- the end ---- */

@@ -44,6 +44,7 @@ struct engine {
 	struct link free; /* by queue_link, last in first out */
 	struct link *buckets; /* connections by tuple hash */
 	uint32_t bucket_mask;
+	struct conn *recent[2]; /* of the table, those that segments came for last; NULL: none */
 	struct link *listen_buckets; /* listeners by port */
 	uint32_t listen_mask;
 
@@ -98,6 +99,9 @@ struct conn *conn_new_child(
 void conn_hash_in(struct conn *c); /* c->t is set; and c->hash, or it is 0: computed here */
 void conn_hash_out(struct conn *c);
 struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t hash);
+/* Segments come in trains, and answers to them: the last two connections are found without a hash. NULL: it is neither. */
+struct conn *conn_find_recent(const struct engine *e, const struct tuple *t);
+struct conn *conn_find_for_seg(struct engine *e, const struct tuple *t, uint64_t hash); /* and remembers it as recent */
 /*
  * The connection is over: takes edge `id` (to CLOSED), leaves the table, stops its timers, gives port and bucket back, throws
  * unsent data away, sets so_error to err (0: none) and raises events; received data stay readable while a handle is

@@ -92,11 +92,16 @@ static void tcp_in(struct engine *e, struct seg *s)
 	}
 	e->n.in_segs++;
 	t.laddr = (laddr_t)laddr;
+	c = conn_find_recent(e, &t);
+	if (c) {
+		conn_seg_in(c, s);
+		return;
+	}
 	hash = tuple_hash(e->tuple_key, &t);
 	if (s->flags & F_SYN)
 		twstore_prefetch(tw_of(e, v6), hash);
 
-	c = conn_find(e, &t, hash);
+	c = conn_find_for_seg(e, &t, hash);
 	if (c) {
 		conn_seg_in(c, s);
 		return;
