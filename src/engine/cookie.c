@@ -5,6 +5,12 @@
  *   31..27 period (64 s each, modulo 32)    26..24 which MSS of the table    23..0 keyed hash of all that
  *
  * An ACK is believed in the period of its SYN+ACK and in the next one. A guess is right once in 2^23.
+ *
+ * The SYN's other options are in the low bits of our timestamp, which the peer echoes (RFC 7323 4.1; bits as in Linux):
+ *
+ *   5 ECN    4 SACK    3..0 window scale, 15: none
+ *
+ * A lie there costs the liar only. Without timestamps there is no option but the MSS.
  */
 #include "engine/engine.h"
 
@@ -17,9 +23,13 @@ enum {
 	MSS_MASK = 7,
 	HASH_MASK = (1 << MSS_SHIFT) - 1
 };
+enum { TS_WSCALE = 15, TS_SACK = 1 << 4, TS_ECN = 1 << 5, TS_BITS = 64 };
 
-/* The largest that is not above the peer's is used. The first is the least MSS that Linux accepts. */
-static const uint16_t mss_table[MSS_MASK + 1] = {88, 536, 1220, 1300, 1400, 1440, 1460, 8960};
+/*
+ * The largest that is not above the peer's is used. The first is the least MSS that Linux accepts; the last is for IPv6, as
+ * there: jumbo frames over IPv4 end at a router more often than not.
+ */
+static const uint16_t mss_table[MSS_MASK + 1] = {88, 536, 1220, 1300, 1400, 1440, 1460, 8940};
 
 static uint32_t cookie_hash(const struct engine *e, const struct tuple *t, seq_t irs, uint64_t period, uint32_t mss)
 {
@@ -44,7 +54,7 @@ seq_t cookie_make(const struct engine *e, const struct tuple *t, const struct se
 
 	if (syn->opts.has_mss)
 		theirs = syn->opts.mss;
-	for (uint32_t i = 1; i <= MSS_MASK; i++)
+	for (uint32_t i = 1; i <= (addr_is_v4(&t->raddr) ? MSS_MASK - 1 : MSS_MASK); i++)
 		if (mss_table[i] <= theirs)
 			mss = i;
 	*ret_mss = mss_table[mss];
@@ -63,4 +73,25 @@ bool cookie_check(const struct engine *e, const struct tuple *t, const struct se
 			return true;
 		}
 	return false;
+}
+
+uint32_t cookie_timestamp(const struct engine *e, const struct seg *syn, bool ecn)
+{
+	uint32_t now = ts_clock_ms(e), bits, ts;
+
+	bits = syn->opts.has_wscale ? (syn->opts.wscale < TS_WSCALE ? syn->opts.wscale : TS_WSCALE - 1) : TS_WSCALE;
+	bits |= (syn->opts.sack_permitted && e->k.sack ? TS_SACK : 0) | (ecn ? TS_ECN : 0);
+	ts = (now & ~(uint32_t)(TS_BITS - 1)) | bits;
+	return (int32_t)(ts - now) > 0 ? ts - TS_BITS : ts; /* never ahead of the clock */
+}
+
+void cookie_options(uint32_t ts, struct seg *ret_syn)
+{
+	struct tcp_opts *o = &ret_syn->opts;
+
+	o->has_wscale = (ts & TS_WSCALE) != TS_WSCALE;
+	o->wscale = ts & TS_WSCALE;
+	o->sack_permitted = ts & TS_SACK;
+	if (ts & TS_ECN)
+		ret_syn->flags |= F_ECE | F_CWR; /* as the SYN that asked for it */
 }

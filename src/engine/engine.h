@@ -321,6 +321,9 @@ uint32_t ts_clock_ms(const struct engine *e); /* TSval without the offset */
 uint32_t secret_gap(const struct engine *e, const struct tuple *t); /* 0..65535 */
 seq_t cookie_make(const struct engine *e, const struct tuple *t, const struct seg *syn, uint16_t *ret_mss);
 bool cookie_check(const struct engine *e, const struct tuple *t, const struct seg *ack, uint16_t *ret_mss);
+/* TSval, without the offset, that keeps the options of a SYN; and these of an echo of it, without the offset too. */
+uint32_t cookie_timestamp(const struct engine *e, const struct seg *syn, bool ecn);
+void cookie_options(uint32_t ts, struct seg *ret_syn);
 
 /* ---- close.c: CLOSE, ABORT, shutdown (3.10.4, 3.10.5), orphans ---- */
 void conn_close(

@@ -88,22 +88,35 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 	return c;
 }
 
-/* ---- RFC 4987: SYN cookies. Without a window scale: nothing would remember it. ---- */
+/* ---- RFC 4987: SYN cookies ---- */
+
+/* What timestamps can bring back, the SYN+ACK agrees to; without them that is nothing but the MSS. */
+static void keep_options(const struct conn *l, const struct seg *syn, uint64_t hash, struct seg *out)
+{
+	const struct engine *e = l->eng;
+	bool ecn = ecn_accepts(e, syn);
+
+	out->opts.has_ts = true;
+	out->opts.tsval = cookie_timestamp(e, syn, ecn) + secret_of(e, hash).ts_offset;
+	out->opts.tsecr = syn->opts.tsval;
+	out->opts.sack_permitted = syn->opts.sack_permitted && e->k.sack;
+	out->opts.has_wscale = syn->opts.has_wscale;
+	out->opts.wscale = l->rcv_wscale;
+	out->flags |= ecn ? F_ECE : 0;
+}
 
 static void send_cookie(struct conn *l, const struct seg *syn, const struct tuple *t, uint64_t hash)
 {
 	struct engine *e = l->eng;
-	struct seg out = {.flags = F_SYN | F_ACK,
-			  .ack = seq_add(syn->seq, 1),
-			  .wnd = conn_syn_wnd(l, syn->opts.has_ts && e->k.timestamps)};
+	bool ts = syn->opts.has_ts && e->k.timestamps;
+	struct seg out = {.flags = F_SYN | F_ACK, .ack = seq_add(syn->seq, 1), .wnd = conn_syn_wnd(l, ts)};
 	uint16_t peer_mss;
 
 	out.seq = cookie_make(e, t, syn, &peer_mss);
 	out.opts.has_mss = true;
 	out.opts.mss = l->adv_mss;
-	out.opts.has_ts = syn->opts.has_ts && e->k.timestamps;
-	out.opts.tsval = ts_clock_ms(e) + secret_of(e, hash).ts_offset;
-	out.opts.tsecr = syn->opts.tsval;
+	if (ts)
+		keep_options(l, syn, hash, &out);
 	reply_seg(e, t, &out);
 	e->n.syncookies_sent++;
 	e->cookies_at = e->now;
@@ -115,9 +128,10 @@ static bool may_be_cookie(const struct engine *e)
 }
 
 /* The SYN that the cookie in this ACK stands for. */
-static bool syn_of_cookie(struct engine *e, const struct seg *ack, const struct tuple *t, struct seg *ret_syn)
+static bool syn_of_cookie(struct engine *e, const struct seg *ack, const struct tuple *t, uint64_t hash,
+			  struct seg *ret_syn)
 {
-	struct seg syn = {.seq = seq_sub(ack->seq, 1), .wnd = ack->wnd};
+	struct seg syn = {.flags = F_SYN, .seq = seq_sub(ack->seq, 1), .wnd = ack->wnd};
 
 	if (!cookie_check(e, t, ack, &syn.opts.mss)) {
 		e->n.syncookies_failed++;
@@ -127,6 +141,8 @@ static bool syn_of_cookie(struct engine *e, const struct seg *ack, const struct 
 	syn.opts.has_mss = true;
 	syn.opts.has_ts = ack->opts.has_ts;
 	syn.opts.tsval = ack->opts.tsval;
+	if (syn.opts.has_ts)
+		cookie_options(ack->opts.tsecr - secret_of(e, hash).ts_offset, &syn);
 	*ret_syn = syn;
 	return true;
 }
@@ -161,7 +177,7 @@ static bool second_check_ack(struct conn *l, struct seg *s, const struct tuple *
 	struct engine *e = l->eng;
 	struct seg syn;
 
-	if (!(s->flags & F_SYN) && may_be_cookie(e) && syn_of_cookie(e, s, t, &syn))
+	if (!(s->flags & F_SYN) && may_be_cookie(e) && syn_of_cookie(e, s, t, hash, &syn))
 		return take_cookie(l, s, &syn, t, hash);
 	reply_rst(e, s, t);
 	return false;

@@ -312,6 +312,76 @@ TEST(cookie__mss__largest_that_the_peer_takes)
 	}
 }
 
+/* What the SYN offered comes back through the low bits of the timestamp; without timestamps nothing but the MSS does. */
+TEST(cookie__options__come_back_through_timestamps)
+{
+	static const struct {
+		bool ts, sack, wscale, ecn;
+		uint8_t shift;
+	} cases[] = {{true, true, true, true, 7},   {true, true, true, false, 14},
+		     {true, true, false, false, 0}, {true, false, true, false, 0},
+		     {true, false, false, true, 0}, {true, false, false, false, 0},
+		     {false, true, true, true, 7},  {true, false, true, false, 15 /* taken for 14: RFC 7323 2.3 */}};
+	struct pair p;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct seg syn = stranger_syn((unsigned)i);
+		struct la_tcp_info info;
+		size_t len = sizeof(info);
+
+		pair_init(&p);
+		pair_pass(&p, 12345 + 17 * (unsigned)i); /* the clock's own low bits are anything */
+		set_knob(p.b, "net.ipv4.tcp_syncookies", "2");
+		set_knob(p.b, "net.ipv4.tcp_ecn", "1");
+		la_sock l = listen_at(p.b, "10.0.0.2", PORT, 4);
+		syn.opts.has_ts = cases[i].ts;
+		syn.opts.tsval = 99;
+		syn.opts.sack_permitted = cases[i].sack;
+		syn.opts.has_wscale = cases[i].wscale;
+		syn.opts.wscale = cases[i].shift;
+		syn.flags |= cases[i].ecn ? F_ECE | F_CWR : 0;
+		struct seg syn_ack = answer(&p, &syn), ack = ack_of(&syn_ack);
+		bool kept = cases[i].ts;
+		assert_int_equal(syn_ack.opts.sack_permitted, kept && cases[i].sack);
+		assert_int_equal(syn_ack.opts.has_wscale, kept && cases[i].wscale);
+		assert_int_equal(!!(syn_ack.flags & F_ECE), kept && cases[i].ecn);
+		ack.opts.has_ts = kept;
+		ack.opts.tsval = 100;
+		ack.opts.tsecr = syn_ack.opts.tsval;
+		answer(&p, &ack);
+		assert_int_equal(la_getsockopt(p.b, accept_from(p.b, l), LA_TCP_INFO, &info, &len), 0);
+		assert_int_equal(info.tcpi_options & 15, kept | (kept && cases[i].sack) << 1 |
+								 (kept && cases[i].wscale) << 2 |
+								 (kept && cases[i].ecn) << 3);
+		if (kept && cases[i].wscale)
+			assert_int_equal(info.tcpi_snd_wscale, cases[i].shift > 14 ? 14 : cases[i].shift);
+		assert_int_equal(info.tcpi_snd_wnd, 20000 << (kept && cases[i].wscale ? info.tcpi_snd_wscale : 0));
+		pair_done(&p);
+	}
+}
+
+/* A timestamp ahead of the clock would make the segments after it look old to the peer (PAWS). */
+TEST(cookie__timestamp__never_ahead_of_the_clock)
+{
+	struct pair p;
+
+	pair_init(&p);
+	set_knob(p.b, "net.ipv4.tcp_syncookies", "2");
+	set_knob(p.b, "net.ipv4.tcp_timestamps", "2"); /* no offset */
+	listen_at(p.b, "10.0.0.2", PORT, 4);
+	for (unsigned i = 0; i < 130; i++) {
+		struct seg syn = stranger_syn(i);
+		uint32_t now;
+
+		syn.opts.has_ts = true;
+		syn.opts.sack_permitted = i & 1;
+		pair_pass(&p, 1);
+		now = (uint32_t)(p.now / 1000000);
+		assert_in_range(now - answer(&p, &syn).opts.tsval, 0, 64);
+	}
+	pair_done(&p);
+}
+
 TEST(max_syn_backlog__only_without_cookies)
 {
 	struct pair p;
@@ -554,6 +624,7 @@ RUN(T(cookie__young_engine__none_sent_yet), T(backlog__somaxconn__bounds_it), T(
     T(syn_queue__full__cookie), T(syn_queue__large_backlog__a_flood_leaves_half_of_the_sockets),
     T(syncookies_2__always), T(cookie__forged__rst_and_counted), T(cookie__age__two_periods),
     T(cookie__none_sent_lately__ack_is_not_looked_at), T(cookie__mss__largest_that_the_peer_takes),
+    T(cookie__options__come_back_through_timestamps), T(cookie__timestamp__never_ahead_of_the_clock),
     T(max_syn_backlog__only_without_cookies), T(accept_queue_full__syn__dropped_and_counted),
     T(accept_queue_full__last_ack__ignored_until_there_is_room), T(abort_on_overflow__last_ack__rst),
     T(cookie__accept_queue_full__dropped), T(max_sockets__syn__dropped_and_counted),
