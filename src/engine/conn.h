@@ -122,7 +122,11 @@ struct conn {
 	bool has_rcv_fin, rcv_shutdown;
 	bool connected_once; /* reached ESTABLISHED */
 	uint8_t snd_wscale, rcv_wscale;
+	bool of_cookie; /* the timestamp that the first ACK echoes was made for a cookie: it measures nothing */
 	uint16_t snd_mss, rcv_mss, adv_mss;
+	uint16_t pmtu; /* of the path: the link's, or less */
+	bool pmtu_locked; /* it is narrower still: without DF */
+	nsec_t pmtu_until; /* 0: it is the link's */
 	uint16_t mss_clamp; /* the peer's MSS option, at most ours */
 
 	/* What the next segment is for; out.c clears them. */

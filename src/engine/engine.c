@@ -18,8 +18,8 @@ enum {
 /* ---- the block: where everything is in it ---- */
 
 struct layout {
-	size_t conns, sent, buffers, runs, buckets, listen_buckets, replies, oow, addrs, ports, binds, tw[2], peers,
-		total;
+	size_t conns, sent, buffers, runs, buckets, listen_buckets, replies, oow, pmtu, addrs, ports, binds, tw[2],
+		peers, total;
 	uint32_t n_buckets, n_listen_buckets;
 };
 
@@ -99,6 +99,7 @@ static struct layout layout_of(const struct la_config *c)
 	l.listen_buckets = place(&l, l.n_listen_buckets * sizeof(struct link));
 	l.replies = place(&l, c->max_replies * sizeof(struct reply));
 	l.oow = place(&l, OOW_SLOTS * sizeof(struct oow_slot));
+	l.pmtu = place(&l, PMTU_SLOTS * sizeof(struct pmtu_slot));
 	l.addrs = place(&l, addrs_size(c->max_addresses));
 	l.ports = place(&l, ports_size(c->max_destinations, c->max_port_maps));
 	l.binds = place(&l, binds_size(c->max_bound));
@@ -172,6 +173,8 @@ static void init_parts(struct engine *e, uint8_t *base, const struct layout *l)
 	e->replies = (void *)(base + l->replies);
 	e->oow = (void *)(base + l->oow);
 	memset(e->oow, 0, OOW_SLOTS * sizeof(*e->oow));
+	e->pmtu = (void *)(base + l->pmtu);
+	memset(e->pmtu, 0, PMTU_SLOTS * sizeof(*e->pmtu));
 	link_init(&e->out);
 	link_init(&e->events);
 	link_init(&e->lingered);
@@ -200,6 +203,7 @@ int la_init(void *mem, size_t size, const struct la_config *cfg, struct la_engin
 	e->secret_key = key_for(&filled, "secret");
 	e->cookie_key = key_for(&filled, "cookies");
 	e->gap_key = key_for(&filled, "gap");
+	e->pmtu_key = key_for(&filled, "pmtu");
 	rng_seed(&e->rng, key_for(&filled, "rng").k0);
 	knobs_default(&e->k);
 	init_parts(e, mem, &l);

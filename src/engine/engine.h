@@ -21,6 +21,15 @@ struct oow_slot {
 };
 enum { OOW_SLOTS = 4096 };
 
+/* What routers said of the path to a destination: pmtu.c. One takes the place of another with the same hash. */
+struct pmtu_slot {
+	struct addr dst;
+	nsec_t until; /* it is not believed any more; 0: free */
+	uint16_t mtu;
+	bool locked; /* narrower than is sensible: DF is left out instead (Linux) */
+};
+enum { PMTU_SLOTS = 256 };
+
 struct engine {
 	nsec_t now;
 	struct la_config cfg;
@@ -28,7 +37,7 @@ struct engine {
 	struct counters n;
 	uint64_t edge_count[N_EDGES];
 	struct rng rng;
-	struct hash_key tuple_key, secret_key, cookie_key, gap_key;
+	struct hash_key tuple_key, secret_key, cookie_key, gap_key, pmtu_key;
 
 	struct wheel wheel;
 	struct addrs *addrs;
@@ -55,6 +64,8 @@ struct engine {
 	struct reply *replies; /* a ring of cfg.max_replies */
 	uint32_t reply_first, reply_n;
 	struct oow_slot *oow; /* OOW_SLOTS */
+	struct pmtu_slot *pmtu; /* PMTU_SLOTS */
+	nsec_t pmtu_known_until; /* nothing is known later */
 
 	uint32_t challenge_n; /* challenge ACKs left in this second */
 	nsec_t challenge_second;
@@ -210,6 +221,10 @@ bool nagle_wants(const struct conn *c); /* LA_OUT */
 void nagle_segment_came(struct conn *c); /* c->more: what MSG_MORE kept back is free to go (Linux) */
 
 /* ---- pmtu.c ---- */
+void pmtu_start(struct conn *c); /* c->t is set: what is known of the path */
+void pmtu_renew(struct conn *c); /* pmtu_until is over */
+bool pmtu_too_big(struct conn *c, uint32_t mtu); /* ICMP says so, about something in flight. False: not believed */
+bool pmtu_may_fragment(const struct conn *c); /* no DF */
 void pmtu_sync_mss(struct conn *c); /* SND.MSS anew: the peer's MSS, its window or the path has changed */
 
 /* ---- snd.c: what was sent: acknowledgement, window, retransmission, recovery ---- */

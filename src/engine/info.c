@@ -77,7 +77,7 @@ static void info_receiving(const struct conn *c, struct la_tcp_info *i)
 
 static void info_connection(const struct conn *c, struct la_tcp_info *i)
 {
-	i->tcpi_pmtu = c->state == CLOSED ? 0 : c->eng->cfg.mtu;
+	i->tcpi_pmtu = c->state == CLOSED ? 0 : c->pmtu;
 	i->tcpi_advmss = c->state == CLOSED ? 0 : c->adv_mss;
 	i->tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) |
 				    (c->wscale_ok ? OPT_WSCALE : 0) | (c->ecn.ok ? OPT_ECN : 0) |

@@ -222,7 +222,7 @@ struct la_linger {
 };
 
 LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value,
-			 size_t len); /* -ENOPROTOOPT, -EINVAL, -EDOM */
+			 size_t len); /* -ENOPROTOOPT, -EINVAL, -ENOENT, -EFAULT */
 LA_API int la_getsockopt(struct la_engine *e, la_sock s, enum la_opt opt, void *ret, size_t *len);
 
 enum la_ioctl {

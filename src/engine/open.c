@@ -282,6 +282,7 @@ static void begin(struct conn *c, const struct way *w)
 	c->t = w->t;
 	c->hash = w->hash;
 	conn_hash_in(c);
+	pmtu_start(c);
 	/* "An initial send sequence number (ISS) is selected." */
 	c->iss = w->took_over ? seq_add(w->rec.snd_nxt, ISS_STEP) : w->secret.iss;
 	c->snd_una = c->iss;

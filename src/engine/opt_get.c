@@ -117,7 +117,7 @@ static int64_t get_int(struct conn *c, enum la_opt opt)
 	case LA_IP_MTU_DISCOVER:
 		return o->pmtudisc;
 	case LA_IP_MTU:
-		return c->eng->cfg.mtu;
+		return c->pmtu;
 	case LA_SO_LINGER:
 	case LA_TCP_INFO:
 	case LA_TCP_CC_INFO:

@@ -144,6 +144,18 @@ static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---- anew ---- */
 
+/* Nothing is in flight: has nothing been sent for longer than an RTO? */
+static void restart_window(struct conn *c)
+{
+	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
+
+	if (!c->eng->k.slow_start_after_idle || !c->last_sent_at || now - c->last_sent_at <= rto)
+		return;
+	cc_restart(&c->cc, now - c->last_sent_at, rto);
+	c->rec.usage_at = now;
+	c->rec.used = 0;
+}
+
 enum why_new {
 	USUAL,
 	FRTO,
@@ -153,7 +165,7 @@ enum why_new {
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
 static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 {
-	struct nagle_room room = {.mss = conn_mss_now(c), .at_once = why != USUAL};
+	struct nagle_room room = {.at_once = why != USUAL};
 	uint32_t unsent, len, in_flight;
 	int32_t usable;
 
@@ -162,10 +174,15 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
 	if (unsent == 0 && !c->fin_queued)
 		return false;
+	if (c->pmtu_until && c->pmtu_until <= c->eng->now)
+		pmtu_renew(c);
 	usable = seq_diff(snd_right_edge(c), c->snd_nxt); /* below 0: the peer took some back (MUST-34) */
 	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
 		return false;
 	in_flight = board_in_flight(&c->board);
+	if (board_n(&c->board) == 0)
+		restart_window(c); /* before the burst is measured */
+	room.mss = conn_mss_now(c);
 	room.wnd = (uint32_t)usable;
 	room.quota = why == PROBE ? 1 : c->cc.cwnd - in_flight;
 	len = nagle_segment(c, &room);

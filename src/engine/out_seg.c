@@ -12,6 +12,8 @@ static void address(const struct conn *c, struct seg *s)
 	s->urg = 0;
 	s->tos = c->opt.tos;
 	s->ttl = c->opt.ttl;
+	s->may_fragment = pmtu_may_fragment(c);
+	s->id = (uint16_t)(c->hash + c->segs_out);
 	s->text = NULL;
 	s->opts.has_mss = s->opts.has_wscale = s->opts.sack_permitted = false;
 	s->opts.n_sack = 0;

@@ -149,8 +149,9 @@ static const struct icmp_meaning unreachable_v6[] = {
 	{ECONNREFUSED, true}, {EACCES, true}, {EACCES, true},
 };
 
-enum { ICMP4_UNREACHABLE = 3, ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12, ICMP4_HOST_UNREACHABLE = 1 /* code */ };
-enum { ICMP6_UNREACHABLE = 1, ICMP6_TIME_EXCEEDED = 3, ICMP6_PARAMETER = 4 };
+enum { ICMP4_UNREACHABLE = 3, ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12 };
+enum { ICMP4_HOST_UNREACHABLE = 1, ICMP4_FRAGMENTATION_NEEDED = 4 }; /* codes */
+enum { ICMP6_UNREACHABLE = 1, ICMP6_TOO_BIG = 2, ICMP6_TIME_EXCEEDED = 3, ICMP6_PARAMETER = 4 };
 
 static struct icmp_meaning icmp_meaning(const struct icmp_error *i)
 {
@@ -205,6 +206,13 @@ static bool spares_request(const struct conn *c, const struct icmp_error *i, str
 	       !linux_ends_request(i, m);
 }
 
+static bool says_too_big(const struct icmp_error *i)
+{
+	if (addr_is_v4(&i->src))
+		return i->type == ICMP4_UNREACHABLE && i->code == ICMP4_FRAGMENTATION_NEEDED;
+	return i->type == ICMP6_TOO_BIG;
+}
+
 static void icmp_in(struct engine *e, const struct icmp_error *i)
 {
 	int laddr = addrs_find(e->addrs, &i->src);
@@ -222,6 +230,10 @@ static void icmp_in(struct engine *e, const struct icmp_error *i)
 		return;
 	}
 	if (spares_request(c, i, m)) {
+		e->n.la_icmp_ignored++;
+		return;
+	}
+	if (says_too_big(i) && !pmtu_too_big(c, i->mtu)) {
 		e->n.la_icmp_ignored++;
 		return;
 	}

@@ -80,6 +80,7 @@ static struct conn *new_child(struct conn *l, const struct seg *syn, const struc
 	c->ecn.ok = ecn_accepts(e, syn);
 	c->sack_ok = e->k.sack != 0;
 	c->wscale_ok = true;
+	pmtu_start(c);
 	conn_learn_syn(c, syn);
 	rtt_init(c);
 	conn_hash_in(c);
@@ -101,7 +102,7 @@ static void keep_options(const struct conn *l, const struct seg *syn, uint64_t h
 	out->opts.tsecr = syn->opts.tsval;
 	out->opts.sack_permitted = syn->opts.sack_permitted && e->k.sack;
 	out->opts.has_wscale = syn->opts.has_wscale;
-	out->opts.wscale = l->rcv_wscale;
+	out->opts.wscale = conn_wscale(e); /* the child's */
 	out->flags |= ecn ? F_ECE : 0;
 }
 
@@ -165,6 +166,7 @@ static bool take_cookie(struct conn *l, struct seg *ack, const struct seg *syn, 
 		e->n.listen_drops++;
 		return false;
 	}
+	c->of_cookie = true;
 	seg_arrives_other(c, ack);
 	return true;
 }

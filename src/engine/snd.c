@@ -292,7 +292,7 @@ static void ack_in_flight(struct conn *c, struct ack *a)
 
 void snd_syn_acked(struct conn *c, const struct seg *s)
 {
-	uint32_t us = c->syn_timed ? us_since(c, c->syn_at) : echo_us(c, s);
+	uint32_t us = c->syn_timed ? us_since(c, c->syn_at) : c->of_cookie ? 0 : echo_us(c, s);
 
 	must(!c->syn_acked && seq_eq(s->ack, seq_add(c->iss, 1)));
 	c->syn_acked = true;

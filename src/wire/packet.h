@@ -37,6 +37,8 @@ struct seg {
 	uint8_t flags;
 	uint8_t tos; /* traffic class; its low two bits are ECN (RFC 3168) */
 	uint8_t ttl; /* read: as it came. written: 0 means 64 */
+	bool may_fragment; /* written over IPv4: without DF, and with an identification */
+	uint16_t id; /* that */
 	uint32_t len; /* octets of text; SYN and FIN are counted by seg_span() */
 	const uint8_t *text; /* borrowed from the packet; NULL if len is 0 */
 	struct tcp_opts opts;

@@ -86,11 +86,13 @@ static inline void put_ipv4(struct cursor *c, const struct seg *s, uint32_t tcp_
 	uint32_t ttl = s->ttl ? s->ttl : DEFAULT_TTL, src = s->src.w[3], dst = s->dst.w[3];
 	uint32_t first = be32(0x45U << 24 | (uint32_t)s->tos << 16 | (IPV4_HEADER_LEN + tcp_len));
 	uint32_t third = ttl << 24 | PROTO_TCP << 16;
+	uint32_t second =
+		be32(s->may_fragment ? (uint32_t)s->id << 16 : IPV4_DF); /* DF: the id is free (RFC 6864 4.1) */
 	uint64_t addresses = (uint64_t)src + dst;
 
 	word_put(c->at, first);
-	word_put(c->at + 4, be32(IPV4_DF)); /* never fragmented, so the identification is free (RFC 6864 4.1) */
-	word_put(c->at + 8, be32(third | be16(csum_fold(addresses + first + be32(IPV4_DF) + be32(third)))));
+	word_put(c->at + 4, second);
+	word_put(c->at + 8, be32(third | be16(csum_fold(addresses + first + second + be32(third)))));
 	word_put(c->at + 12, src);
 	word_put(c->at + 16, dst);
 	c->at += IPV4_HEADER_LEN;

@@ -160,7 +160,7 @@ void rig_drain(struct rig *r)
 	fail_msg("the engine does not stop sending");
 }
 
-void rig_icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about)
+static void icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about, uint16_t mtu)
 {
 	uint8_t inner[200], packet[400] = {0};
 	struct seg s = {.src = r->at.us, .dst = r->at.peer, .sport = r->at.our_port, .dport = r->at.peer_port};
@@ -177,6 +177,8 @@ void rig_icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about)
 	memset(packet + header, 0, 8);
 	packet[header] = type;
 	packet[header + 1] = code;
+	packet[header + 6] = (uint8_t)(mtu >> 8); /* of ICMP and ICMPv6 alike, as long as it is small */
+	packet[header + 7] = (uint8_t)mtu;
 	memcpy(packet + header + 8, inner, inner_len);
 	len = header + 8 + inner_len;
 	if (r->opt.v6) {
@@ -193,6 +195,13 @@ void rig_icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about)
 	csum = csum_fold(csum_add(sum, packet + header, len - header));
 	memcpy(packet + header + 2, &csum, 2);
 	la_input(r->h, r->now, packet, len);
+}
+
+void rig_icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about) { icmp(r, type, code, about, 0); }
+
+void rig_too_big(struct rig *r, uint16_t mtu, seq_t about)
+{
+	icmp(r, r->opt.v6 ? 2 : 3, r->opt.v6 ? 0 : 4, about, mtu);
 }
 
 void rig_expect_raw(struct rig *r, uint8_t flags, uint32_t seq, uint32_t ack)

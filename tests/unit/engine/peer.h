@@ -60,6 +60,7 @@ void rig_handshake(struct rig *r); /* that, and the ACK; not accepted */
 void rig_in(struct rig *r, struct seg s); /* completes it: addresses, timestamps, octets of text */
 void rig_in_raw(struct rig *r, const struct seg *s); /* as it is, but for the shift of ack */
 void rig_icmp(struct rig *r, uint8_t type, uint8_t code, seq_t about);
+void rig_too_big(struct rig *r, uint16_t mtu, seq_t about); /* fragmentation needed, packet too big */
 bool rig_out(struct rig *r); /* takes a packet into r->out, shifted; false: there is none */
 void rig_drain(struct rig *r);
 void rig_pass(

@@ -334,6 +334,7 @@ TEST(cookie__options__come_back_through_timestamps)
 		set_knob(p.b, "net.ipv4.tcp_syncookies", "2");
 		set_knob(p.b, "net.ipv4.tcp_ecn", "1");
 		la_sock l = listen_at(p.b, "10.0.0.2", PORT, 4);
+		set_knob(p.b, "net.ipv4.tcp_rmem", "4096 131072 6291456"); /* after the listener was made */
 		syn.opts.has_ts = cases[i].ts;
 		syn.opts.tsval = 99;
 		syn.opts.sack_permitted = cases[i].sack;
@@ -355,6 +356,9 @@ TEST(cookie__options__come_back_through_timestamps)
 								 (kept && cases[i].ecn) << 3);
 		if (kept && cases[i].wscale)
 			assert_int_equal(info.tcpi_snd_wscale, cases[i].shift > 14 ? 14 : cases[i].shift);
+		if (kept && cases[i].wscale)
+			assert_int_equal(info.tcpi_rcv_wscale, syn_ack.opts.wscale); /* what it said, it does */
+		assert_int_equal(info.tcpi_rtt, 0); /* a cookie's clock measures nothing */
 		assert_int_equal(info.tcpi_snd_wnd, 20000 << (kept && cases[i].wscale ? info.tcpi_snd_wscale : 0));
 		pair_done(&p);
 	}
