@@ -144,18 +144,6 @@ static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---- anew ---- */
 
-/* Nothing is in flight: has nothing been sent for longer than an RTO? */
-static void restart_window(struct conn *c)
-{
-	nsec_t now = c->eng->now, rto = rtt_rto_us(c) * UINT64_C(1000);
-
-	if (!c->eng->k.slow_start_after_idle || !c->last_sent_at || now - c->last_sent_at <= rto)
-		return;
-	cc_restart(&c->cc, now - c->last_sent_at, rto);
-	c->rec.usage_at = now;
-	c->rec.used = 0;
-}
-
 enum why_new {
 	USUAL,
 	FRTO,
@@ -180,8 +168,6 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
 		return false;
 	in_flight = board_in_flight(&c->board);
-	if (board_n(&c->board) == 0)
-		restart_window(c); /* before the burst is measured */
 	room.mss = conn_mss_now(c);
 	room.wnd = (uint32_t)usable;
 	room.quota = why == PROBE ? 1 : c->cc.cwnd - in_flight;

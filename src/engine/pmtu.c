@@ -143,10 +143,14 @@ bool pmtu_too_big(struct conn *c, uint32_t mtu)
 	const struct pmtu_slot *s = known(e, &c->t.raddr);
 	uint32_t before = c->pmtu;
 
-	/* No IPv6 link is narrower than that (RFC 8200 5); and nothing sent from here was larger than what is known. */
-	if ((c->is_v6 && mtu < V6_LEAST) || mtu >= (s ? s->mtu : e->cfg.mtu) || (s && s->locked))
+	/* No IPv6 link is narrower than that (RFC 8200 5); and nothing sent from here is larger than the link's. */
+	if ((c->is_v6 && mtu < V6_LEAST) || mtu >= e->cfg.mtu)
 		return false;
-	learn(e, &c->t.raddr, mtu);
+	if (!s || (mtu < s->mtu && !s->locked))
+		learn(e, &c->t.raddr, mtu);
+	else if (c->pmtu <= s->mtu &&
+		 c->pmtu_locked == s->locked) /* else another connection was told first, and this one has yet to hear */
+		return false;
 	if (!heeds_routers(c))
 		return true;
 	take_known(c);

@@ -75,6 +75,8 @@ static void check_ack(struct watch *w, struct shadow *s, const struct seg *g)
 	/* An orphan in FIN_WAIT_2 is a record, and a record rounds its window down. */
 	if (!synchronized(s) || g->flags & F_SYN || s->live == FIN_WAIT_2)
 		return;
+	if (inc->by_cookie) /* the scale is in the echo of a timestamp, with an offset that only the host knows */
+		return;
 	edge = seq_add(g->ack, window_of(s, g, s->scale_out));
 	if (s->has_adv && !w->rules[s->host].shrinks && seq_lt(seq_add(edge, 1U << s->scale_out), s->adv))
 		FAIL(w->v, CHECK_WINDOW, s->host, &s->local, &s->remote, "takes %u octets of window back",
@@ -154,6 +156,8 @@ void watch_in_end(struct watch *w)
 	if (!(g->flags & F_ACK) || g->flags & F_RST || !w->inc[s->inc].has_iss)
 		return;
 	if (seq_le(g->ack, w->inc[s->inc].iss) || seq_lt(s->sent, g->ack))
+		return;
+	if (w->inc[s->inc].by_cookie) /* the scale is not known here */
 		return;
 	past = seq_add(g->ack, window_of(s, g, s->scale_in));
 	s->right = s->has_right ? seq_max(s->right, past) : past;

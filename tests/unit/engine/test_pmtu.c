@@ -161,6 +161,38 @@ TEST(known__the_next_connection_begins_with_it_for_ten_minutes)
 	la_close(r.h, first);
 }
 
+/* Both had long segments out when the first of them was told: what is known by then is news to the second. */
+TEST(too_big__two_connections__each_takes_it)
+{
+	static const uint16_t mtus[] = {1400, 500 /* 552, without DF */};
+
+	for (size_t i = 0; i < ARRAY_LEN(mtus); i++) {
+		RIG_AT(r, ESTABLISHED);
+		uint32_t least = mtus[i] == 1400 ? 1360 : 512, shift = r.shift;
+		la_sock first = r.s, second;
+
+		put(&r, MSS);
+		expect_text(&r, 0, MSS);
+		second = r.s = another(&r);
+		put(&r, MSS);
+		expect_text(&r, 0, MSS);
+		rig_too_big(&r, mtus[i], seq(ISS + 1));
+		expect_text(&r, 0, least);
+		rig_drain(&r);
+		r.at.peer_port--;
+		r.shift = shift;
+		r.s = first;
+		rig_too_big(&r, mtus[i], seq(ISS + 1));
+		expect_text(&r, 0, least);
+		assert_int_equal(r.buf[6], mtus[i] == 1400 ? 0x40 : 0);
+		assert_int_equal(option_of(&r, LA_IP_MTU), least + 40);
+		EXPECT_COUNT(&r, la_icmp_errors, 2);
+		rig_too_big(&r, mtus[i], seq(ISS + 1)); /* no news to anybody */
+		EXPECT_COUNT(&r, la_icmp_ignored, 1);
+		la_close(r.h, second);
+	}
+}
+
 TEST(too_big__ipv6__nothing_below_1280)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .v6 = true);
@@ -206,5 +238,5 @@ RUN(T(too_big__in_flight__smaller_segments_at_once_and_cwnd_stays),
     T(too_big__about_nothing_in_flight__is_not_believed), T(too_big__as_large_as_before__is_not_believed),
     T(too_big__absurdly_small__552_and_no_df), T(too_big__do__soft_error_and_df_stays),
     T(discover__each_value__df_and_belief_as_linux), T(known__the_next_connection_begins_with_it_for_ten_minutes),
-    T(too_big__ipv6__nothing_below_1280), T(too_big__on_a_syn__the_segments_after_it_are_smaller),
-    T(too_big__ever_smaller__ends_at_the_least))
+    T(too_big__two_connections__each_takes_it), T(too_big__ipv6__nothing_below_1280),
+    T(too_big__on_a_syn__the_segments_after_it_are_smaller), T(too_big__ever_smaller__ends_at_the_least))
