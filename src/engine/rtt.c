@@ -104,7 +104,11 @@ void rtt_min_sample(struct conn *c, uint32_t us)
 	nsec_t window = MIN_RTT_WINDOW_S * NSEC_PER_S;
 
 	if (us <= m[0].us || now.at - m[2].at > window) {
-		m[0] = m[1] = m[2] = now;
+		for (size_t i = 0; i < ARRAY_LEN(c->min_rtt);
+		     i++) { /* by field: a copy of the whole would wait for its stores */
+			m[i].us = us;
+			m[i].at = c->eng->now;
+		}
 		return;
 	}
 	if (us <= m[1].us)
