@@ -56,6 +56,7 @@ struct data_shadow { /* of the data path */
 	uint32_t again; /* times that the same octets went again in a row, and nothing came */
 	seq_t again_seq;
 	nsec_t again_at, again_gap;
+	uint64_t again_icmp; /* ICMP errors that had come to the host by then: one may tell of a narrower link */
 };
 
 struct shadow { /* of a four-tuple at a host */

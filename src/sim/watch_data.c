@@ -107,7 +107,7 @@ static void check_first_flight(struct watch *w, struct shadow *s, const struct s
 }
 
 /*
- * The same octets a third time and more, and nothing came meanwhile: that is the timer's doing, and it waits at least as
+ * The same octets a third time and more, and nothing came meanwhile, no ICMP error either: that is the timer's doing, and it waits at least as
  * long as the last time, and RTO's minimum (RFC 6298 5.5).
  */
 static void check_pace(struct watch *w, struct shadow *s, const struct seg *g)
@@ -117,7 +117,7 @@ static void check_pace(struct watch *w, struct shadow *s, const struct seg *g)
 
 	if (seg_span(g) == 0 || g->flags & F_SYN || !seq_lt(g->seq, s->sent))
 		return;
-	if (d->again == 0 || !seq_eq(d->again_seq, g->seq)) {
+	if (d->again == 0 || !seq_eq(d->again_seq, g->seq) || d->again_icmp != w->seen[s->host].in_icmp) {
 		d->again = 1;
 		d->again_gap = 0;
 	} else {
@@ -133,6 +133,7 @@ static void check_pace(struct watch *w, struct shadow *s, const struct seg *g)
 	}
 	d->again_seq = g->seq;
 	d->again_at = w->v->now;
+	d->again_icmp = w->seen[s->host].in_icmp;
 }
 
 void watch_data_out(struct watch *w, struct shadow *s, const struct seg *g)
