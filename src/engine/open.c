@@ -133,6 +133,7 @@ int la_listen(struct la_engine *h, la_sock s, int backlog)
 		if (err)
 			return err;
 		conn_go(c, F5_01_PASSIVE_OPEN);
+		rcv_begin(c); /* its cookies say the scale that a child will have */
 		listener_in(c);
 		c->ev_seen = 0;
 	}
