@@ -132,14 +132,20 @@ static size_t send_lost(struct conn *c, uint8_t *buf, size_t cap)
 	return len;
 }
 
-/* The timer's own. */
+/* The timer's own. If it is longer than the MSS of now, the rest of it goes before anything else. */
 static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
 {
-	c->rec.resend = RESEND_NOTHING;
-	if (c->rec.ca != CA_LOSS || board_n(&c->board) == 0)
+	struct recovery *r = &c->rec;
+	size_t len;
+
+	r->resend = RESEND_NOTHING;
+	if (r->ca != CA_LOSS || board_n(&c->board) == 0)
 		return 0;
-	c->rec.piece = c->snd_una;
-	return send_again(c, c->board.first, buf, cap);
+	r->piece = c->snd_una;
+	len = send_again(c, c->board.first, buf, cap);
+	if (len && seq_lt(r->piece, board_at(c->sent, &c->board, c->board.first)->to))
+		r->resend = RESEND_LOST;
+	return len;
 }
 
 /* ---- anew ---- */

@@ -98,7 +98,7 @@ static void send_long_ones_again(struct conn *c)
 {
 	struct board *b = &c->board;
 	struct recovery *r = &c->rec;
-	uint32_t lost = b->lost;
+	uint32_t waiting = b->lost - b->again; /* what was sent again already may be too long once more */
 
 	for (uint32_t i = b->first; i != b->end; i++) {
 		const struct sent *s = board_at(c->sent, b, i);
@@ -106,7 +106,7 @@ static void send_long_ones_again(struct conn *c)
 		if (seq_diff(seq_min(s->to, c->snd_end), sent_from(s)) > c->snd_mss)
 			recovery_mark_lost(c, i);
 	}
-	if (b->lost == lost)
+	if (b->lost - b->again == waiting)
 		return;
 	if (!c->sack_ok && b->sacked + b->lost > board_n(b)) /* what duplicate ACKs said */
 		b->sacked = board_n(b) - b->lost;

@@ -193,6 +193,42 @@ TEST(too_big__two_connections__each_takes_it)
 	}
 }
 
+/* One segment is one, in however many pieces: the timeout lets nothing new go between them, nor after. */
+TEST(timeout__of_a_segment_longer_than_the_mss__sends_all_of_it_and_nothing_new)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->cc.cwnd = 2;
+	put(&r, 3 * MSS);
+	rig_drain(&r);
+	rig_too_big(&r, 1000, seq(ISS + 1));
+	rig_drain(&r);
+	while (rig_conn(&r)->rexmits == 0) {
+		r.now = la_next_at(r.h);
+		la_advance(r.h, r.now);
+	}
+	expect_text(&r, 0, 960);
+	expect_text(&r, 960, MSS - 960);
+	EXPECT_SILENCE(&r);
+}
+
+/* A second narrow link on the way: what was sent again is too long once more, and goes before anything new. */
+TEST(too_big__twice__what_was_sent_again_is_sent_again)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->cc.cwnd = 1;
+	put(&r, 2 * MSS);
+	rig_drain(&r);
+	rig_too_big(&r, 1000, seq(ISS + 1));
+	rig_drain(&r);
+	rig_too_big(&r, 700, seq(ISS + 1));
+	expect_text(&r, 0, 660);
+	expect_text(&r, 660, 660);
+	expect_text(&r, 1320, MSS - 1320);
+	EXPECT_SILENCE(&r);
+}
+
 TEST(too_big__ipv6__nothing_below_1280)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .v6 = true);
@@ -238,5 +274,7 @@ RUN(T(too_big__in_flight__smaller_segments_at_once_and_cwnd_stays),
     T(too_big__about_nothing_in_flight__is_not_believed), T(too_big__as_large_as_before__is_not_believed),
     T(too_big__absurdly_small__552_and_no_df), T(too_big__do__soft_error_and_df_stays),
     T(discover__each_value__df_and_belief_as_linux), T(known__the_next_connection_begins_with_it_for_ten_minutes),
-    T(too_big__two_connections__each_takes_it), T(too_big__ipv6__nothing_below_1280),
-    T(too_big__on_a_syn__the_segments_after_it_are_smaller), T(too_big__ever_smaller__ends_at_the_least))
+    T(timeout__of_a_segment_longer_than_the_mss__sends_all_of_it_and_nothing_new),
+    T(too_big__two_connections__each_takes_it), T(too_big__twice__what_was_sent_again_is_sent_again),
+    T(too_big__ipv6__nothing_below_1280), T(too_big__on_a_syn__the_segments_after_it_are_smaller),
+    T(too_big__ever_smaller__ends_at_the_least))
