@@ -31,7 +31,7 @@ static const struct opt opts[] = {
 	{.name = "impair",
 	 OPT_IS_STRING(struct interop_cmd_cfg, impair),
 	 .metavar = "WHAT",
-	 .help = "of transfers, each way: loss, dup, reorder in percent, delay in ms, rate in Mbit/s; or none"},
+	 .help = "of transfers, each way: loss, dup, reorder in percent, delay in ms, rate in Mbit/s, mtu; or none"},
 	{.name = "ipv4", .letter = '4', OPT_IS_FLAG(struct interop_cmd_cfg, ipv4), .help = "over IPv4 only"},
 	{.name = "ipv6", .letter = '6', OPT_IS_FLAG(struct interop_cmd_cfg, ipv6), .help = "over IPv6 only"},
 	{.name = "pcap",
@@ -116,13 +116,13 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 
 const struct cmd cmd_interop = {
 	.name = "interop",
-	.args = "[curl] [nginx] [half] [transfers] [closings]",
+	.args = "[curl] [nginx] [half] [pmtu] [transfers] [closings]",
 	.summary = "Let the engine talk to this kernel, to curl and to nginx, and compare what both make of it",
 	.description =
 		"In a network namespace of its own the engine sits behind a tun device, and this kernel, or a program on it, "
 		"is its peer. Without a name every part is run:\n\n"
 		"curl: curl fetches from a small web server on the engine. nginx: the engine fetches from nginx. half: one "
-		"side asks, closes its direction, and gets its answer. transfers: connections of random sizes in both "
+		"side asks, closes its direction, and gets its answer. pmtu: the path between them is narrower than either knows. transfers: connections of random sizes in both "
 		"directions, with packets lost, doubled and reordered in between; some without an option of TCP, some with small windows or slow readers; what arrives must have the hash of what "
 		"was sent. closings: each way to close, either side doing it and either side having connected; states, "
 		"counters and TIME_WAITs of both must be those of the table, the kernel's as lastack itself sees them.\n\n"

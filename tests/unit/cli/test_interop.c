@@ -64,8 +64,8 @@ TEST(without_root__json_says_that_each_part_was_skipped)
 
 	assert_non_null(doc);
 	assert_int_equal(r.code, EXIT_INCOMPLETE);
-	assert_int_equal(json_integer_value(json_object_get(doc, "skipped")), 5);
-	assert_int_equal(json_array_size(json_object_get(doc, "parts")), 5);
+	assert_int_equal(json_integer_value(json_object_get(doc, "skipped")), 6);
+	assert_int_equal(json_array_size(json_object_get(doc, "parts")), 6);
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(json_object_get(doc, "parts"), 0), "text")),
 		"needs root");
