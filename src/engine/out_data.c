@@ -132,20 +132,14 @@ static size_t send_lost(struct conn *c, uint8_t *buf, size_t cap)
 	return len;
 }
 
-/* The timer's own. If it is longer than the MSS of now, the rest of it goes before anything else. */
+/* The timer's own. */
 static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
 {
-	struct recovery *r = &c->rec;
-	size_t len;
-
-	r->resend = RESEND_NOTHING;
-	if (r->ca != CA_LOSS || board_n(&c->board) == 0)
+	c->rec.resend = RESEND_NOTHING;
+	if (c->rec.ca != CA_LOSS || board_n(&c->board) == 0)
 		return 0;
-	r->piece = c->snd_una;
-	len = send_again(c, c->board.first, buf, cap);
-	if (len && seq_lt(r->piece, board_at(c->sent, &c->board, c->board.first)->to))
-		r->resend = RESEND_LOST;
-	return len;
+	c->rec.piece = c->snd_una;
+	return send_again(c, c->board.first, buf, cap);
 }
 
 /* ---- anew ---- */
@@ -155,6 +149,9 @@ enum why_new {
 	FRTO,
 	PROBE
 }; /* F-RTO and the loss probe do not wait for more to send; the probe asks not for cwnd */
+
+/* What the timeout called lost goes first, also where a piece of it has used cwnd up and is not in flight as a whole. */
+static bool lost_go_first(const struct conn *c) { return c->rec.ca == CA_LOSS && c->board.lost > c->board.again; }
 
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
 static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
@@ -172,6 +169,8 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 		pmtu_renew(c);
 	usable = seq_diff(snd_right_edge(c), c->snd_nxt); /* below 0: the peer took some back (MUST-34) */
 	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
+		return false;
+	if (why == USUAL && lost_go_first(c))
 		return false;
 	in_flight = board_in_flight(&c->board);
 	room.mss = conn_mss_now(c);
