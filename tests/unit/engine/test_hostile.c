@@ -160,7 +160,8 @@ TEST(window_games__nothing_beyond_the_window)
 
 			if (seq_lt(before, c->snd_nxt))
 				assert_true(seq_le(c->snd_nxt, snd_right_edge(c)));
-			if (r.out.seg.len && r.out.seg.seq.v + r.shift != c->snd_una.v) /* the oldest probes a closed window */
+			if (r.out.seg.len &&
+			    r.out.seg.seq.v + r.shift != c->snd_una.v) /* the oldest probes a closed window */
 				assert_true(seq_le(seq(end), snd_right_edge(c)));
 		}
 		check_board(&r);
