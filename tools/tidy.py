@@ -30,7 +30,7 @@ PURE = {'wire', 'engine', 'sim', 'knob', 'diag', 'model', 'plan'}
 PURE_HEADERS = set('assert errno inttypes limits math stdalign stdbool stddef stdint stdio stdlib string strings'.split())
 # What a pure library may ask of the C library: memory, strings, sorting, arithmetic. No clock, no file, no socket.
 PURE_SYMBOLS = set('''memcpy memmove memset memcmp memchr strcmp strcasecmp strncmp strlen strnlen strcpy strncpy strchr strrchr strspn strcspn
-    strstr strpbrk strtoll strtoul snprintf sprintf qsort calloc free reallocarray realloc malloc ceil floor fmin fmax lround llround isinf
+    strstr strpbrk strtoll strtoul snprintf sprintf qsort calloc free reallocarray realloc malloc ceil floor fmin fmax lround llround isinf pow sqrt
     __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __isoc99_sscanf __memcpy_chk __memset_chk __snprintf_chk __sprintf_chk
     __strcpy_chk __vsnprintf_chk'''.split())
 SOURCES = ('.c', '.h', '.def')
