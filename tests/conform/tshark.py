@@ -39,11 +39,12 @@ def main():
         print('1..0 # SKIP tshark is not installed')
         return
     print(f'1..{len(SEEDS)}')
+    # A SYN on ports that a stray segment of an earlier connection used looks out of order to tshark.
     with tempfile.TemporaryDirectory() as folder:
         for n, seed in enumerate(SEEDS, 1):
             pcap = f'{folder}/{seed}.pcap'
             run = subprocess.run([lastack, 'sim', '--seed', str(seed), '--faults', 'none', '--pcap', pcap], stdout=subprocess.DEVNULL)
-            found = ['the simulation failed'] if run.returncode else wrong(pcap)
+            found = ['the simulation failed'] if run.returncode else wrong(pcap, '(ip or ipv6) && !tcp.analysis.reused_ports')
             print(f'{"not " if found else ""}ok {n} seed {seed}', *(f'\n# {w}' for w in found[:5]), sep='', flush=True)
 
 
