@@ -13,7 +13,9 @@ const struct whim whims[WHIMS] = {
 	{"net.ipv4.tcp_sack", {"1", "0", "1"}},
 	{"net.ipv4.tcp_window_scaling", {"1", "0", "1"}, .kernel_only = true},
 	{"net.ipv4.tcp_ecn", {"2", "1", "0"}},
-	{"net.ipv4.tcp_congestion_control", {"cubic", "reno", "cubic"}},
+	{"net.ipv4.tcp_congestion_control",
+	 {"cubic", "reno", "cubic"},
+	 .engine_only = true}, /* a namespace may not choose any */
 	[WHIM_COOKIES] = {"net.ipv4.tcp_syncookies", {"1", "2", "1"}},
 };
 
@@ -60,7 +62,7 @@ static bool set_whims(struct pairs *p, const struct plan *plan)
 		for (unsigned i = 0; i < WHIMS; i++) {
 			const uint8_t v = plan->whim[side][i];
 
-			if (side == SIDE_ENGINE && whims[i].kernel_only)
+			if (side == SIDE_ENGINE ? whims[i].kernel_only : whims[i].engine_only)
 				continue;
 			if (p->whim[side][i] != v &&
 			    !rig_knob(p->r, (enum side)side, whims[i].name, whims[i].values[v]))

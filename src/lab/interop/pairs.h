@@ -7,7 +7,7 @@
 enum { WHIM_COOKIES = 5, WHIMS };
 extern const struct whim { /* a knob that both TCPs have, and what it is set to */
 	const char *name, *values[3];
-	bool kernel_only; /* the engine has no such knob */
+	bool kernel_only, engine_only; /* the engine has no such knob */
 } whims[WHIMS];
 
 struct plan { /* of one connection */
