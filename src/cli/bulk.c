@@ -154,7 +154,8 @@ int bulk_init(struct bulk *b, const struct bulk_cfg *cfg, struct why *w)
 	if (b->mem_size == 0)
 		return why_errno(w, EINVAL, "buffers of %u octets", (unsigned)cfg->buffer);
 	b->mem_size = (b->mem_size + 4095) & ~(size_t)4095;
-	b->mem = mmap(NULL, b->mem_size + 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	b->mem =
+		mmap(NULL, b->mem_size + 2 * (size_t)CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (b->mem == MAP_FAILED)
 		return why_errno(w, errno, "%zu octets for the engine", b->mem_size);
 	madvise(b->mem, b->mem_size, MADV_HUGEPAGE); /* only makes it faster */
@@ -172,4 +173,4 @@ int bulk_init(struct bulk *b, const struct bulk_cfg *cfg, struct why *w)
 	return err;
 }
 
-void bulk_done(struct bulk *b) { munmap(b->mem, b->mem_size + 2 * CHUNK); }
+void bulk_done(struct bulk *b) { munmap(b->mem, b->mem_size + 2 * (size_t)CHUNK); }

@@ -66,7 +66,7 @@ static int by_value(const void *a, const void *b)
 static int simulate(struct figures *f)
 {
 	double rates[SEEDS];
-	struct transfer_result r;
+	struct transfer_result r = {0};
 	int err = 0;
 
 	for (unsigned i = 0; i < SEEDS && !err; i++) {

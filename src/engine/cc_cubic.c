@@ -35,7 +35,7 @@ static uint32_t cube_root(uint64_t x) /* the largest r with r^3 <= x */
 	uint64_t r = 0;
 
 	for (int s = 63; s >= 0; s -= 3) {
-		uint64_t next = 3 * 2 * r * (2 * r + 1) + 1; /* (2r + 1)^3 - (2r)^3 */
+		uint64_t next = 6 * r * (2 * r + 1) + 1; /* (2r + 1)^3 - (2r)^3 */
 
 		r *= 2;
 		if (x >> s >= next) {
@@ -48,8 +48,8 @@ static uint32_t cube_root(uint64_t x) /* the largest r with r^3 <= x */
 
 static uint32_t ticks(nsec_t ns)
 {
-	return ns < 2 * OFFSET_MAX * (NSEC_PER_S / TICKS_PER_S) ? (uint32_t)(ns * TICKS_PER_S / NSEC_PER_S)
-								: 2 * OFFSET_MAX;
+	return ns < (nsec_t)2 * OFFSET_MAX * (NSEC_PER_S / TICKS_PER_S) ? (uint32_t)(ns * TICKS_PER_S / NSEC_PER_S)
+									: 2 * OFFSET_MAX;
 }
 
 static void epoch_start(struct cubic *b, uint32_t cwnd, uint32_t acked, nsec_t now)
@@ -151,7 +151,7 @@ static uint32_t cubic_ssthresh(struct cc *cc, nsec_t now)
 
 	b->epoch_on = false;
 	if (cc->cwnd < b->w_max) /* 4.7: fast convergence, others want room */
-		b->w_max = (uint32_t)((uint64_t)cc->cwnd * (BETA_DEN + BETA_NUM) / (2 * BETA_DEN));
+		b->w_max = (uint32_t)((uint64_t)cc->cwnd * (BETA_DEN + BETA_NUM) / (UINT64_C(2) * BETA_DEN));
 	else
 		b->w_max = cc->cwnd;
 	return ssthresh > least ? ssthresh : least;

@@ -174,7 +174,7 @@ static uint32_t burst_segments(const struct conn *c, uint32_t mss)
 	uint64_t octets = BURST_OCTETS;
 
 	if (rtt) {
-		octets = (uint64_t)cwnd * mss * (percent * 10000U) / rtt >> BURST_SHIFT;
+		octets = (uint64_t)cwnd * mss * percent * 10000 / rtt >> BURST_SHIFT;
 		if (near < 32)
 			octets += BURST_OCTETS >> near;
 		if (octets > BURST_OCTETS)

@@ -15,12 +15,10 @@ static void update(struct conn *c, nsec_t ns, bool of_window)
 
 	if (!sample)
 		sample = 1;
-	if (!c->rcv_rtt_us8)
+	if (!c->rcv_rtt_us8 || (of_window && sample * 8 < c->rcv_rtt_us8))
 		c->rcv_rtt_us8 = sample * 8;
 	else if (!of_window)
 		c->rcv_rtt_us8 += sample - c->rcv_rtt_us8 / 8;
-	else if (sample * 8 < c->rcv_rtt_us8)
-		c->rcv_rtt_us8 = sample * 8;
 }
 
 static void by_window(struct conn *c)

@@ -42,6 +42,8 @@ static bool is_dsack(struct conn *c, const struct sack_block *b, unsigned n, str
 	struct recovery *r = &c->rec;
 	uint32_t segments;
 
+	if (n == 0)
+		return false;
 	if (seq_lt(b[0].from, a->s->ack)) {
 		k->dsack_recv++;
 	} else if (n > 1 && seq_le(b[0].to, b[1].to) && seq_le(b[1].from, b[0].from)) {

@@ -60,16 +60,16 @@ void tlp_acked(struct conn *c, const struct ack *a)
 
 	if (seq_lt(ack, r->tlp_high))
 		return;
-	if (!r->tlp_again || a->flags & ACK_DSACK_TLP) {
-		r->tlp_on = false; /* it was new; or both came, original and probe */
-	} else if (seq_lt(r->tlp_high, ack)) {
+	if (r->tlp_again && !(a->flags & ACK_DSACK_TLP) && seq_lt(r->tlp_high, ack)) {
 		/* Nobody has said that it came twice: the original was lost, and that is congestion. */
 		recovery_reduce_start(c);
 		r->ca = CA_CWR;
 		recovery_reduce_end(c);
 		recovery_keep_open(c);
 		c->eng->n.loss_probe_recovery++;
-	} else if (!(a->flags & (ACK_UNA | ACK_NOT_DUP | ACK_SACKED))) {
-		r->tlp_on = false; /* a pure duplicate: both came */
+		return;
 	}
+	/* It was new; or both came, original and probe: by DSACK, or by a pure duplicate. */
+	if (!r->tlp_again || a->flags & ACK_DSACK_TLP || !(a->flags & (ACK_UNA | ACK_NOT_DUP | ACK_SACKED)))
+		r->tlp_on = false;
 }

@@ -139,18 +139,20 @@ TEST(plateau__a_hundredth_a_round_trip)
 TEST(short_round_trip__as_fast_as_reno_with_its_beta)
 {
 	struct path p = path(20, 40 * MS);
-	double w;
-	int t = 0;
+	const double alpha = 3 * 0.3 / 1.7; /* alpha_cubic, 0.53 a round trip; K is 2.5 s */
+	int t;
 
 	lose(&p);
-	for (w = 14; w < 20; w += 3 * 0.3 / 1.7, t++) { /* alpha_cubic, 0.53 a round trip; K is 2.5 s */
+	for (t = 0; t * alpha < 6; t++) {
+		const double w = 14 + t * alpha;
 		if (fabs(p.cc.cwnd - w) > 1.6)
 			fail_msg("round %d: cwnd %u, W_est %.1f", t, p.cc.cwnd, w);
 		run_until(&p, p.now + p.rtt);
 	}
-	for (t = 0; t < 30; t++, w++) { /* alpha is 1 from the window of the last loss on */
-		if (fabs(p.cc.cwnd - w) > 2)
-			fail_msg("round %d: cwnd %u, W_est %.1f", t, p.cc.cwnd, w);
+	const double from = 14 + t * alpha;
+	for (t = 0; t < 30; t++) { /* alpha is 1 from the window of the last loss on */
+		if (fabs(p.cc.cwnd - from - t) > 2)
+			fail_msg("round %d: cwnd %u, W_est %.1f", t, p.cc.cwnd, from + t);
 		run_until(&p, p.now + p.rtt);
 	}
 }

@@ -180,7 +180,7 @@ TEST(ack_that_waited_in_vain__waits_longer__to_a_bound)
 	rig_pass(&r, 3 * MS);
 	EXPECT_ACK(&r, ISS + 1, IRS + 3);
 	rig_conn(&r)->ato_ms = 1000;
-	rig_conn(&r)->srtt8_us = 8 * 90000;
+	rig_conn(&r)->srtt8_us = UINT64_C(8) * 90000;
 	text_in(&r, 2, 1);
 	rig_pass(&r, 89 * MS);
 	EXPECT_SILENCE(&r);

@@ -24,7 +24,7 @@ static uint32_t bits(uint64_t x)
 static uint32_t recover(const struct run *r, uint8_t sent[64])
 {
 	struct prr p;
-	uint32_t lost = bits(r->lost), acks = r->n - lost, in_flight, cwnd = r->n, total = 0;
+	uint32_t lost = bits(r->lost), acks = r->n - lost, in_flight, cwnd, total = 0;
 
 	prr_start(&p, r->n, r->ssthresh);
 	in_flight = r->n - r->first - lost; /* RACK has found all of them by now */
@@ -44,7 +44,7 @@ static uint32_t recover(const struct run *r, uint8_t sent[64])
 
 TEST(one_lost_of_twenty__every_other_ack_lets_one_go_and_half_are_out_at_the_end)
 {
-	uint8_t sent[64];
+	uint8_t sent[64] = {0};
 	uint32_t total = recover(&(struct run){.n = 20, .ssthresh = 10, .lost = 1, .first = 2}, sent);
 
 	assert_int_equal(total, 10); /* 19 delivered * 10 / 20, rounded up */
@@ -55,14 +55,14 @@ TEST(one_lost_of_twenty__every_other_ack_lets_one_go_and_half_are_out_at_the_end
 
 TEST(cubic__seven_tenths_of_what_arrives)
 {
-	uint8_t sent[64];
+	uint8_t sent[64] = {0};
 
 	assert_int_equal(recover(&(struct run){.n = 50, .ssthresh = 35, .lost = 1, .first = 2}, sent), 35);
 }
 
 TEST(many_lost__no_burst_one_for_each_that_arrives)
 {
-	uint8_t sent[64];
+	uint8_t sent[64] = {0};
 
 	/* RFC 6937 4: 20 sent, 15 lost in the middle: conservation of packets while in flight is below ssthresh. */
 	recover(&(struct run){.n = 20, .ssthresh = 10, .lost = 0x7fff, .first = 2}, sent);

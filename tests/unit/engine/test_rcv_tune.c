@@ -5,7 +5,7 @@
 enum { MSS = PEER_MSS, RTT_MS = 20, RING = 1 << 20 };
 
 #define SCALED(r, ...)                                                                                                 \
-	RIG_WITH(r, .cfg.receive_buffer = RING, ##__VA_ARGS__);                                                        \
+	RIG_WITH(r, __VA_ARGS__);                                                                                      \
 	join(&r)
 
 static void join(struct rig *r)
@@ -50,7 +50,7 @@ static uint32_t transfer(struct rig *r, unsigned rounds, unsigned part)
 
 TEST(reader_keeps_up__window_grows_to_the_ring)
 {
-	SCALED(r, .ts = false);
+	SCALED(r, .cfg.receive_buffer = RING, .ts = false);
 
 	assert_in_range(window(&r), 60000, 65535);
 	assert_in_range(transfer(&r, 30, 4), RING - 2 * MSS, RING);
@@ -58,14 +58,14 @@ TEST(reader_keeps_up__window_grows_to_the_ring)
 
 TEST(reader_keeps_up__with_timestamps_too)
 {
-	SCALED(r, .ts = true);
+	SCALED(r, .cfg.receive_buffer = RING, .ts = true);
 
 	assert_in_range(transfer(&r, 30, 4), RING / 2, RING);
 }
 
 TEST(rmem__is_the_bound)
 {
-	SCALED(r, .knobs = "net.ipv4.tcp_rmem = 4096 131072 600000");
+	SCALED(r, .cfg.receive_buffer = RING, .knobs = "net.ipv4.tcp_rmem = 4096 131072 600000");
 
 	assert_in_range(transfer(&r, 30, 4), 290000, 300000 + (1 << 5));
 }
@@ -73,7 +73,7 @@ TEST(rmem__is_the_bound)
 TEST(knob_off__or_the_buffer_set__stays)
 {
 	for (int i = 0; i < 2; i++) {
-		SCALED(r, .knobs = i ? NULL : "net.ipv4.tcp_moderate_rcvbuf = 0");
+		SCALED(r, .cfg.receive_buffer = RING, .knobs = i ? NULL : "net.ipv4.tcp_moderate_rcvbuf = 0");
 
 		if (i)
 			assert_int_equal(la_setsockopt(r.h, r.s, LA_SO_RCVBUF, &(int){65536}, sizeof(int)), 0);
@@ -83,7 +83,7 @@ TEST(knob_off__or_the_buffer_set__stays)
 
 TEST(reader_takes_nothing__window_closes_and_stays)
 {
-	SCALED(r, .ts = false);
+	SCALED(r, .cfg.receive_buffer = RING, .ts = false);
 
 	assert_int_equal(transfer(&r, 30, 0) / MSS, 0);
 	assert_int_equal(rig_conn(&r)->rcv_full, 65536);
@@ -122,7 +122,7 @@ TEST(syn__window_and_scale__as_linux)
 TEST(tiny_segments__do_not_open_the_window)
 {
 	uint8_t got[100];
-	SCALED(r, .ts = false);
+	SCALED(r, .cfg.receive_buffer = RING, .ts = false);
 	uint32_t before = rig_conn(&r)->rcv_ssthresh;
 
 	for (uint32_t i = 0; i < 5000; i++) {
@@ -136,7 +136,7 @@ TEST(tiny_segments__do_not_open_the_window)
 /* Nothing was received or read since, and still the next segment says it. */
 TEST(so_rcvbuf__raised__is_announced_by_the_next_segment)
 {
-	SCALED(r, .ts = false);
+	SCALED(r, .cfg.receive_buffer = RING, .ts = false);
 
 	assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_WINDOW_CLAMP, &(int){500000}, sizeof(int)), 0);
 	rig_conn(&r)->rcv_ssthresh = 500000;

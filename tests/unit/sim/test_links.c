@@ -56,7 +56,7 @@ TEST(bottleneck__a_long_queue_marks_what_can_be_marked)
 		struct bottleneck b = {.rate = 1000000, .queue_max = 9000, .mark_above = 1000};
 
 		for (unsigned k = 0; k < 100; k++) {
-			b.busy_until = 5 + (i + 1) * 500 * UINT64_C(1000);
+			b.busy_until = 5 + (i + 1) * UINT64_C(500000);
 			assert_true(bottleneck_pass(&b, 5, 1, true, &at, &mark));
 			marks[i] += mark;
 			assert_true(bottleneck_pass(&b, 5, 1, false, &at, &mark) && !mark);
