@@ -76,6 +76,7 @@ static inline enum wire_verdict parse_ipv4(struct seg *s, const uint8_t *data, s
 	s->dst = addr_from_v4_word(dst);
 	s->tos = (uint8_t)(first >> 16);
 	s->ttl = (uint8_t)(third >> 24);
+	s->may_fragment = false; /* so that what was read can be written */
 	u->at = data + header;
 	u->len = total - header;
 	u->protocol = (uint8_t)(third >> 16);
@@ -103,6 +104,7 @@ static enum wire_verdict parse_ipv6(struct seg *s, const uint8_t *data, size_t l
 		return WIRE_BAD_IP;
 	s->tos = (uint8_t)(get16(data) >> 4);
 	s->ttl = data[7];
+	s->may_fragment = false; /* so that what was read can be written */
 	u->pseudo = csum_pseudo(&s->src, &s->dst, u->protocol, u->len);
 	return WIRE_TCP;
 }

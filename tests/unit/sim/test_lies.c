@@ -127,10 +127,12 @@ TEST(octets_changed_on_the_way__are_a_broken_stream)
 /* The end comes with the first text that is not all. */
 static bool end_early(void *arg, unsigned from, const struct seg *s)
 {
-	uint8_t *tcp = text_of(s) - (packet_header_len(s) - IPV4_HEADER_LEN), *csum = tcp + 16;
+	uint8_t *tcp, *csum;
 
 	if (s->len == 0 || s->flags & (F_PSH | F_FIN) || x->lies++)
 		return true;
+	tcp = text_of(s) - (packet_header_len(s) - IPV4_HEADER_LEN);
+	csum = tcp + 16;
 	tcp[13] |= F_FIN;
 	must(csum[1] > 0);
 	csum[1]--;
