@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/service.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void services_init(struct services *s, uint64_t seed)
+{
+	*s = (struct services){0};
+	rng_seed(&s->rng, seed);
+	s->key = (struct hash_key){rng_u64(&s->rng), rng_u64(&s->rng)};
+}
+
+void services_done(struct services *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	*s = (struct services){0};
+}
+
+/* ---- which service ---- */
+
+static bool is_of(const struct service *v, const struct conn *c)
+{
+	return v->port == c->port[SIDE_SERVER] && ip_eq(v->addr, c->addr[SIDE_SERVER]) && v->local == c->local &&
+	       v->netns == c->netns;
+}
+
+static size_t hash_of(const struct services *s, const struct conn *c)
+{
+	struct {
+		uint64_t netns;
+		uint8_t addr[16];
+		uint16_t port;
+		uint8_t family, local;
+		uint32_t zero;
+	} k = {.netns = c->netns,
+	       .port = c->port[SIDE_SERVER],
+	       .family = c->addr[SIDE_SERVER].family,
+	       .local = (uint8_t)c->local};
+
+	memcpy(k.addr, c->addr[SIDE_SERVER].b, sizeof(k.addr));
+	return (size_t)(hash_bytes(s->key, &k, sizeof(k)) % SERVICE_SLOTS);
+}
+
+/* *ret: the service of c, made if need be; NULL if there is no room for one more. 0 or -ENOMEM. */
+static int service_of(struct services *s, const struct conn *c, struct service **ret)
+{
+	size_t at = hash_of(s, c);
+	struct service *v;
+
+	for (; s->slot[at]; at = (at + 1) % SERVICE_SLOTS) {
+		v = s->v[s->slot[at] - 1];
+		if (is_of(v, c)) {
+			*ret = v;
+			return 0;
+		}
+	}
+	*ret = NULL;
+	if (s->n == SERVICES_MAX)
+		return 0;
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->addr = c->addr[SIDE_SERVER];
+	v->port = c->port[SIDE_SERVER];
+	v->local = c->local;
+	v->netns = c->netns;
+	s->v[s->n++] = v;
+	s->slot[at] = (uint16_t)s->n;
+	*ret = v;
+	return 0;
+}
+
+/* ---- counting ---- */
+
+/*
+ * Counts of the most frequent in a fixed table (Metwally's "space saving"): a stranger takes the place, and the count,
+ * of the least frequent one, so a frequent one is never missed.
+ */
+static void talker_add(struct talker t[TALKERS], const struct conn_proc *p)
+{
+	size_t i = 0;
+
+	if (!p->pid)
+		return;
+	while (i < TALKERS - 1 && t[i].proc.pid && t[i].proc.pid != p->pid)
+		i++;
+	t[i].proc = *p;
+	t[i].n++;
+	for (; i > 0 && t[i].n > t[i - 1].n; i--) {
+		struct talker swap = t[i];
+
+		t[i] = t[i - 1];
+		t[i - 1] = swap;
+	}
+}
+
+static void vote(char most[CONN_TOKEN], int64_t *lead, const char said[CONN_TOKEN])
+{
+	if (!said[0])
+		return;
+	if (strncmp(most, said, CONN_TOKEN) == 0) {
+		(*lead)++;
+	} else if (*lead == 0) {
+		memcpy(most, said, CONN_TOKEN);
+		most[CONN_TOKEN - 1] = '\0';
+		*lead = 1;
+	} else {
+		(*lead)--;
+	}
+}
+
+static size_t request_bucket(uint32_t n)
+{
+	size_t b = n < 3 ? n : 3;
+
+	for (uint64_t top = 4; b >= 3 && b < REQUEST_BUCKETS - 1 && n > top; top *= 2)
+		b++;
+	return b;
+}
+
+static void count_requests(struct service *v, const struct conn *c)
+{
+	uint32_t n = conn_requests(c);
+
+	v->by_requests[request_bucket(n)]++;
+	if (n > v->most) {
+		v->most = n;
+		v->at_most = 0;
+	}
+	v->at_most += n == v->most;
+}
+
+/* A client of HTTP/1.0 that does not say keep-alive has asked for the close (RFC 9112 section 9.3). */
+static void count_words(struct service *v, const struct conn *c)
+{
+	v->tls += (c->seen & SEEN_TLS) != 0;
+	v->http2 += (c->seen & SEEN_HTTP2) != 0;
+	if (!(c->seen & SEEN_HEADERS))
+		return;
+	v->headers++;
+	if (c->http & HTTP_REQUEST_CLOSE)
+		v->ask_request++;
+	else if ((c->http & HTTP_REQUEST_10) && !(c->http & HTTP_REQUEST_KEEP))
+		v->ask_request_10++;
+	else if ((c->http & HTTP_RESPONSE_CLOSE) || ((c->http & HTTP_RESPONSE_10) && !(c->http & HTTP_RESPONSE_KEEP)))
+		v->ask_response++;
+	vote(v->server, &v->server_lead, c->server);
+	vote(v->agent, &v->agent_lead, c->agent);
+	if (c->keep_alive_s)
+		v->keep_alive_s = c->keep_alive_s;
+	if (c->keep_alive_max)
+		v->keep_alive_max = c->keep_alive_max;
+}
+
+/* The server had answered everything and was idle when it closed; then a request came, and met a RST (RFC 9112 9.3.1). */
+static bool is_stale(const struct conn *c)
+{
+	nsec_t gap;
+
+	return c->first == SIDE_SERVER && c->fin[SIDE_SERVER] && c->late_data && !c->unanswered && conn_gap(c, &gap) &&
+	       gap > CLOSE_PROMPT;
+}
+
+static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
+{
+	nsec_t gap, ignored, fin = c->fin[c->first], rst = c->rst[c->first];
+	bool known = conn_gap(c, &gap), used = conn_requests(c) > 0 || !(c->seen & SEEN_SYN);
+
+	k->fin++;
+	k->single += conn_is_whole(c) && conn_requests(c) == 1;
+	k->unused += !used;
+	k->prompt += known && used && gap <= CLOSE_PROMPT;
+	k->late_data += c->late_data != 0;
+	k->half_close += c->half_close_data != 0;
+	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA;
+	if (known && used) {
+		samples_add(&k->gap, gap, rng);
+		if (gap > CLOSE_IDLE)
+			samples_add(&k->idle, gap, rng);
+	}
+	if (!c->half_close_data && conn_fin_ignored(c, &ignored))
+		samples_add(&k->ignored, ignored, rng);
+}
+
+static void count_rst(struct closes *k, const struct conn *c)
+{
+	nsec_t gap;
+
+	k->rst++;
+	k->rst_kind[c->rst_kind < N_RST_KINDS ? c->rst_kind : RST_OTHER]++;
+	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && conn_gap(c, &gap) && gap <= RST_PROMPT;
+}
+
+static void count_close(struct services *s, struct service *v, const struct conn *c)
+{
+	struct closes *k = &v->closes[c->first];
+
+	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first]))
+		count_fin(k, c, &s->rng);
+	else if (c->rst[c->first])
+		count_rst(k, c);
+	else
+		return;
+	k->unanswered += c->unanswered;
+	if (c->first == c->local)
+		talker_add(k->by, &c->closer);
+	v->crossed += c->crossed;
+	v->stale += is_stale(c);
+}
+
+static void count_whole(struct services *s, struct service *v, const struct conn *c)
+{
+	nsec_t closed = conn_closed_at(c);
+
+	v->whole++;
+	count_requests(v, c);
+	if (c->end >= c->start) {
+		v->life_s += (double)(c->end - c->start) / (double)NSEC_PER_S;
+		samples_add(&v->life, c->end - c->start, &s->rng);
+	}
+	if (closed >= c->start && closed) {
+		uint64_t at = v->spans.seen++;
+
+		if (at >= SAMPLES)
+			at = rng_u64(&s->rng) % v->spans.seen;
+		if (at < SAMPLES) {
+			v->spans.v[at].start = c->start;
+			v->spans.v[at].closed = closed;
+		}
+	}
+}
+
+static void count_failed(struct service *v, const struct conn *c)
+{
+	v->failed++;
+	v->refused += c->rst_kind == RST_REFUSED;
+	if (c->error != EADDRNOTAVAIL)
+		return;
+	v->no_port++;
+	if (!c->opener.pid)
+		return;
+	if (v->no_port_by.n == 0 || v->no_port_by.proc.pid == c->opener.pid) {
+		v->no_port_by.proc = c->opener;
+		v->no_port_by.n++;
+	} else {
+		v->no_port_by.n--;
+	}
+}
+
+static void stretch(nsec_t *from, nsec_t *to, const struct conn *c)
+{
+	if (c->start && (!*from || c->start < *from))
+		*from = c->start;
+	if (c->end > *to)
+		*to = c->end;
+}
+
+int services_add(struct services *s, const struct conn *c)
+{
+	struct service *v;
+	int err = service_of(s, c, &v);
+
+	if (err)
+		return err;
+	must(c->first <= SIDE_NONE && c->local <= SIDE_NONE);
+	s->conns++;
+	stretch(&s->from, &s->to, c);
+	if (!v) {
+		s->dropped++;
+		return 0;
+	}
+	v->conns++;
+	stretch(&v->from, &v->to, c);
+	if (c->local == SIDE_CLIENT || c->local == SIDE_NONE)
+		talker_add(v->opener, &c->opener);
+	if (c->how == END_FAILED_OPEN) {
+		count_failed(v, c);
+		return 0;
+	}
+	v->ended += (c->seen & SEEN_END) != 0;
+	v->open += !(c->seen & SEEN_END);
+	v->timeouts += c->how == END_TIMEOUT;
+	v->holes += (c->seen & SEEN_HOLES) != 0;
+	v->requests += conn_requests(c);
+	v->retransmits += (uint64_t)c->retransmits[SIDE_CLIENT] + c->retransmits[SIDE_SERVER];
+	count_words(v, c);
+	if (conn_is_whole(c))
+		count_whole(s, v, c);
+	if (c->first != SIDE_NONE)
+		count_close(s, v, c);
+	if (c->rtt)
+		samples_add(&v->rtt, c->rtt, &s->rng);
+	if (c->idle_failed)
+		samples_add(&v->idle_failed, c->idle_failed, &s->rng);
+	if (c->idle_survived > v->idle_survived)
+		v->idle_survived = c->idle_survived;
+	return 0;
+}
+
+void services_window(struct services *s, nsec_t from, nsec_t to)
+{
+	must(from <= to);
+	s->from = from;
+	s->to = to;
+}
+
+double services_window_s(const struct services *s)
+{
+	return s->to > s->from ? (double)(s->to - s->from) / (double)NSEC_PER_S : 0;
+}
+
+struct service_text service_text(const struct service *s)
+{
+	struct service_text t;
+
+	snprintf(t.s, sizeof(t.s), "%s%s",
+		 s->local == SIDE_CLIENT   ? "to "
+		 : s->local == SIDE_SERVER ? "on "
+					   : "",
+		 ip_port_text(s->addr, s->port).s);
+	return t;
+}
+
+uint64_t service_closed(const struct service *s)
+{
+	return s->closes[SIDE_CLIENT].fin + s->closes[SIDE_CLIENT].rst + s->closes[SIDE_SERVER].fin +
+	       s->closes[SIDE_SERVER].rst;
+}
+
+uint64_t service_used(const struct service *s) { return s->whole - s->by_requests[0]; }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service.h - records of connections (model/conn.h) counted by service: one server address and port, seen from one side.
+ * Each record costs O(1) and may be forgotten afterwards; memory is bounded by SERVICES_MAX. What the rules about closes
+ * (diag/causes.def) need is kept, as counts and as samples of fixed size.
+ */
+#pragma once
+#include "base/hash.h"
+#include "base/rng.h"
+#include "model/conn.h"
+
+enum {
+	SERVICES_MAX = 1024, /* kept apart; connections of more are counted in services.dropped */
+	SERVICE_SLOTS = 4 * SERVICES_MAX,
+	SAMPLES = 128,
+	TALKERS = 4,
+	REQUEST_BUCKETS = 18, /* 0, 1, 2, 3-4, 5-8, ... */
+};
+
+/* Thresholds of signatures that are counted as records come. */
+#define CLOSE_PROMPT (2 * NSEC_PER_MS) /* a close that belongs to the request before it */
+#define CLOSE_IDLE (NSEC_PER_S / 2) /* one that belongs to a timer */
+#define RST_PROMPT (100 * NSEC_PER_MS) /* a RST that belongs to the request before it */
+#define FIN_THEN_RST (NSEC_PER_MS) /* both belong to one close() */
+
+/* A random sample of a stream of durations, every one equally likely (reservoir sampling). */
+struct samples {
+	uint64_t seen;
+	nsec_t v[SAMPLES]; /* the first min(seen, SAMPLES) are set, in no order */
+};
+
+/* The same of connections: when it began, when it was closed. */
+struct span_samples {
+	uint64_t seen;
+	struct {
+		nsec_t start, closed;
+	} v[SAMPLES];
+};
+
+struct talker { /* a process that opened or closed */
+	struct conn_proc proc; /* pid 0: none */
+	uint64_t n;
+};
+
+/* What one side did when it was the first to close. */
+struct closes {
+	uint64_t fin, rst; /* connections closed first by this side, with a FIN, with a RST */
+	uint64_t single; /* of fin: whole ones that had carried one request */
+	uint64_t prompt; /* of fin: within CLOSE_PROMPT of the last data */
+	uint64_t unused; /* of fin: no request at all */
+	uint64_t unanswered; /* of fin and rst: a request stood without its whole answer */
+	uint64_t fin_then_rst; /* of fin: its own RST followed within FIN_THEN_RST, not because of late data */
+	uint64_t late_data; /* of fin: data came after it and met a RST */
+	uint64_t half_close; /* of fin: data came after it and were taken */
+	uint64_t rst_kind[N_RST_KINDS]; /* of rst */
+	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */
+	struct samples gap; /* of fin: idle time before it, connections with requests only */
+	struct samples idle; /* those of gap above CLOSE_IDLE */
+	struct samples ignored; /* of fin: how long the peer let it stand; not where half_close */
+	struct talker by[TALKERS]; /* most frequent first, approximately; live only */
+};
+
+struct service {
+	struct ip addr;
+	uint16_t port;
+	enum side local; /* SIDE_NONE: a capture */
+	uint64_t netns; /* 0: a capture */
+
+	uint64_t conns; /* records */
+	uint64_t open; /* not ended when the source stopped */
+	uint64_t ended;
+	uint64_t whole; /* began and ended meanwhile: only they tell requests a connection */
+	uint64_t holes; /* the source lost parts of them */
+	uint64_t failed, refused, no_port; /* opens that failed; of those: answered with a RST, EADDRNOTAVAIL */
+	uint64_t timeouts; /* ended by nobody */
+	uint64_t crossed; /* both FINs at once: a TIME_WAIT on each side */
+	nsec_t from, to; /* first start, last end; 0: none */
+	struct talker no_port_by; /* who got EADDRNOTAVAIL most, approximately */
+	struct talker opener[TALKERS];
+	struct closes closes[2]; /* by side */
+
+	/* requests a connection, over whole ones */
+	uint64_t requests; /* sum, over all records */
+	uint64_t by_requests[REQUEST_BUCKETS];
+	uint32_t most; /* of one connection */
+	uint64_t at_most; /* connections that carried just as many */
+
+	/* what was said */
+	uint64_t headers, tls, http2; /* connections with readable headers, TLS, HTTP/2 */
+	uint64_t ask_request, ask_request_10,
+		ask_response; /* of headers: who asked for the close; HTTP/1.0 by default */
+	char server[CONN_TOKEN], agent[CONN_TOKEN]; /* what most said, approximately; "" nobody */
+	int64_t server_lead,
+		agent_lead; /* how many more said so than anything else (Boyer and Moore's majority vote) */
+	uint32_t keep_alive_s, keep_alive_max; /* as last announced */
+
+	/* times */
+	uint64_t retransmits;
+	double life_s; /* sum over whole ones; divided by the window: how many were open on average */
+	struct samples life; /* of whole ones */
+	struct samples rtt;
+	struct samples idle_failed; /* idle times after which data met no socket, or silence */
+	nsec_t idle_survived; /* the longest idle time after which data were answered */
+	uint64_t stale; /* requests lost on a connection that the server had closed while it was idle */
+	struct span_samples spans; /* of whole ones that somebody closed */
+};
+
+struct services {
+	struct service *v[SERVICES_MAX]; /* in the order they came; owned */
+	size_t n;
+	uint64_t conns; /* records handed over */
+	uint64_t dropped; /* of those: of services past SERVICES_MAX */
+	uint64_t lost; /* what the source could not hand over, as it says itself */
+	bool live; /* from BPF; else from captures */
+	nsec_t from, to; /* the time looked at: set by services_window(), else first start and last end */
+	struct hash_key key;
+	struct rng rng;
+	uint16_t slot[SERVICE_SLOTS]; /* 1 + index; open addressing */
+};
+
+void services_init(struct services *s, uint64_t seed); /* the seed keys the table; a capture may be hostile */
+void services_done(struct services *s);
+
+/* Counts one record, in whatever order they come. 0 or -ENOMEM. */
+int services_add(struct services *s, const struct conn *c);
+
+/* The time that was looked at, where the source knows better than the records do. */
+void services_window(struct services *s, nsec_t from, nsec_t to);
+double services_window_s(const struct services *s);
+
+/* "10.0.0.2:80", with " as seen by its clients" and the like for live ones on the client's side. */
+struct service_text {
+	char s[96];
+};
+struct service_text service_text(const struct service *s);
+
+/* Records closed first by somebody. */
+uint64_t service_closed(const struct service *s);
+
+/* Whole connections that carried at least one request. */
+uint64_t service_used(const struct service *s);
+
+/* ---- samples ---- */
+
+void samples_add(struct samples *s, nsec_t v, struct rng *rng);
+size_t samples_n(const struct samples *s);
+
+/* Sorts into ret; returns how many. */
+size_t samples_sorted(const struct samples *s, nsec_t ret[SAMPLES]);
+
+/* The p-th quantile, 0 <= p <= 1. 0 when there are none. */
+nsec_t samples_quantile(const struct samples *s, double p);
+
+/* The greatest share of closes within any stretch of this length. 0 when there are none. */
+double spans_densest(const struct span_samples *s, nsec_t length);
+
+/*
+ * The share of connections that began after the first tenth had been closed: about 0.9 when closed ones are replaced,
+ * 0 when all were opened first and closed later.
+ */
+double spans_replaced(const struct span_samples *s);
