@@ -4,25 +4,16 @@
  *
  * A block goes round: free list, conn_new(), a socket or a child, CLOSED again, and back when nobody holds it. The free
  * list is last in, first out, so that a busy engine works on few and warm blocks; a generation in the handle tells an old
- * holder from the new one.
+ * holder from the new one: the block's number is in as many low bits as max_sockets needs, the generation, from 1 on, in the
+ * rest. So a handle is positive.
  */
 #include "engine/engine.h"
 
-/* A handle: number in as many low bits as max_sockets needs, generation from 1 on in the rest, positive and never 0. */
-enum { HANDLE_BITS = 31 };
-
 #define IS_LIVE(s) ((s) >= SYN_SENT && (s) <= LAST_ACK)
+#define LIVE_BY(from, to) (int8_t)((int)IS_LIVE(to) - (int)IS_LIVE(from))
+#define EMBRYONIC_BY(from, to) (int8_t)((int)((to) == SYN_RECEIVED) - (int)((from) == SYN_RECEIVED))
 
 /* ---- state ---- */
-
-static void set_state(struct conn *c, enum state to)
-{
-	struct engine *e = c->eng;
-
-	e->n_live += (uint32_t)IS_LIVE(to) - (uint32_t)IS_LIVE(c->state);
-	e->n_embryonic += (uint32_t)(to == SYN_RECEIVED) - (uint32_t)(c->state == SYN_RECEIVED);
-	c->state = to;
-}
 
 /*
  * What a connection counts on this way, as the kernel does: of an opening that fails, those of connect() but for close(),
@@ -39,8 +30,14 @@ enum counts_as { NOTHING, ACTIVE_OPEN, PASSIVE_OPEN, FAILS, FAILS_IF_ACTIVE, EST
 	 : ((from) == ESTABLISHED || (from) == CLOSE_WAIT) && (to) == CLOSED ? ESTAB_RESET                             \
 									     : NOTHING)
 
-static const uint8_t counts_as[N_EDGES] = {
-#define EDGE(name, from, event, to, cite) [name] = COUNTS_AS(from, event, to),
+/* An edge as conn_go() needs it, in eight octets; edges[] is for people. */
+static const struct step_on {
+	_Alignas(8) uint8_t from;
+	uint8_t to, counts_as;
+	int8_t live, embryonic; /* what it adds to n_live and n_embryonic */
+} steps[N_EDGES] = {
+#define EDGE(name, from, event, to, cite)                                                                              \
+	[name] = {from, to, COUNTS_AS(from, event, to), LIVE_BY(from, to), EMBRYONIC_BY(from, to)},
 #include "engine/edges.def"
 #undef EDGE
 };
@@ -78,7 +75,8 @@ static struct la_endpoint endpoint(const struct addr *a, uint16_t port)
 	return ret;
 }
 
-static void trace(const struct engine *e, const struct tuple *t, enum edge_id id, la_sock sock, bool record)
+static __attribute__((noinline, cold)) void trace(const struct engine *e, const struct tuple *t, enum edge_id id,
+						  la_sock sock, bool record)
 {
 	const struct edge *edge = &edges[id];
 	struct la_trace what = {
@@ -99,12 +97,16 @@ static void trace(const struct engine *e, const struct tuple *t, enum edge_id id
 void conn_go(struct conn *c, enum edge_id id)
 {
 	struct engine *e = c->eng;
+	const struct step_on *s = &steps[id];
 
 	must(id < N_EDGES);
-	must(c->state == edges[id].from);
-	count_edge(&e->n, c->passive, (enum counts_as)counts_as[id]);
-	set_state(c, edges[id].to);
+	must(c->state == s->from);
+	c->state = s->to;
+	e->n_live += (uint32_t)s->live;
+	e->n_embryonic += (uint32_t)s->embryonic;
 	e->edge_count[id]++;
+	if (s->counts_as != NOTHING)
+		count_edge(&e->n, c->passive, s->counts_as);
 	if (e->cfg.trace)
 		trace(e, &c->t, id, conn_sock(c), false);
 	if (c->lingering)
@@ -122,20 +124,17 @@ void record_go(struct engine *e, const struct tw_rec *rec, enum edge_id id)
 
 /* ---- blocks ---- */
 
-la_sock conn_sock(const struct conn *c)
-{
-	return c->is_open ? (la_sock)(c->generation << c->eng->number_bits | c->number) : 0;
-}
+la_sock conn_sock(const struct conn *c) { return c->is_open ? c->handle : 0; }
 
 struct conn *conn_of_sock(const struct engine *e, la_sock s)
 {
-	uint32_t number = (uint32_t)s & ((1U << e->number_bits) - 1);
+	uint32_t number = (uint32_t)s & e->number_mask;
 	struct conn *c;
 
-	if (s <= 0 || number >= e->n_conns)
+	if (number >= e->n_conns)
 		return NULL;
 	c = &e->conns[number];
-	return conn_sock(c) == s ? c : NULL;
+	return c->handle == s && c->is_open ? c : NULL;
 }
 
 uint32_t conn_rcv_buf(const struct conn *c) { return 2 * c->rcv_full; }
@@ -162,7 +161,7 @@ void conn_clear(struct conn *c, bool v6)
 	memset(p + offsetof(struct conn, out_link), 0,
 	       offsetof(struct conn, tw_saved) - offsetof(struct conn, out_link));
 	memset(p + offsetof(struct conn, bytes_acked), 0,
-	       offsetof(struct conn, number) - offsetof(struct conn, bytes_acked));
+	       offsetof(struct conn, handle) - offsetof(struct conn, bytes_acked));
 	for (unsigned i = 0; i < N_TIMERS; i++)
 		c->timer_at[i] = NSEC_NEVER;
 	c->t.laddr = LADDR_ANY;
@@ -174,6 +173,7 @@ void conn_clear(struct conn *c, bool v6)
 
 struct conn *conn_new(struct engine *e, bool v6)
 {
+	la_sock generation = (la_sock)(e->number_mask + 1);
 	struct link *l = link_pop(&e->free);
 	struct conn *c;
 
@@ -181,8 +181,9 @@ struct conn *conn_new(struct engine *e, bool v6)
 		return NULL;
 	c = container_of(l, struct conn, queue_link);
 	conn_clear(c, v6);
-	if (++c->generation >> (HANDLE_BITS - e->number_bits))
-		c->generation = 1;
+	if (c->handle > INT32_MAX - generation) /* that was the last one; the first is 1, again */
+		c->handle &= (la_sock)e->number_mask;
+	c->handle += generation;
 	e->n_sockets++;
 	return c;
 }
@@ -193,7 +194,7 @@ struct conn *conn_new_child(struct conn *l)
 
 	if (!c)
 		return NULL;
-	set_state(c, LISTEN);
+	c->state = LISTEN;
 	c->passive = true;
 	c->listener = l;
 	c->opt = l->opt;
@@ -318,8 +319,7 @@ static void leave(struct conn *c)
 		c->is_orphan = false;
 		c->eng->n_orphans--;
 	}
-	if (c->state != CLOSED) /* a child that went back to LISTEN: it was the listener's copy, and is no more */
-		set_state(c, CLOSED);
+	c->state = CLOSED; /* a child may have gone back to LISTEN: it was the listener's copy, and is no more */
 	if (c->is_open) {
 		snd_clear(c);
 		event_raise(c);
@@ -342,7 +342,8 @@ void conn_to_record(struct conn *c)
 {
 	must(c->state == TIME_WAIT || c->state == FIN_WAIT_2);
 	must(!c->port_chosen && (c->bind == BIND_NONE || c->port_locked)); /* they are the record's now */
-	set_state(c, CLOSED);
+	c->eng->n_live -= IS_LIVE(c->state);
+	c->state = CLOSED;
 	leave(c);
 }
 

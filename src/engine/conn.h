@@ -221,6 +221,6 @@ struct conn {
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, total_retrans;
 
-	uint32_t number, generation;
+	la_sock handle; /* its number and generation: the present holder's, or the last one's */
 	struct engine *eng;
 };

@@ -137,14 +137,14 @@ static void init_pool(struct engine *e, uint8_t *base, const struct layout *l)
 	e->conns = (void *)(base + l->conns);
 	e->n_conns = e->cfg.max_sockets;
 	e->sent_slots = (uint32_t)sent_slots(&e->cfg);
-	e->number_bits = (uint32_t)__builtin_ctz(power_of_two(e->n_conns));
+	e->number_mask = power_of_two(e->n_conns) - 1;
 	memset(e->conns, 0, e->n_conns * sizeof(*e->conns));
 	link_init(&e->free);
 	for (uint32_t i = 0; i < e->n_conns; i++) {
 		struct conn *c = &e->conns[i];
 
 		c->eng = e;
-		c->number = i;
+		c->handle = (la_sock)i;
 		c->snd_buf = base + l->buffers + i * each;
 		c->rcv_buf = c->snd_buf + e->cfg.send_buffer;
 		c->sent = (struct sent *)(void *)(base + l->sent) + (size_t)i * e->sent_slots;

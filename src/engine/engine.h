@@ -49,7 +49,7 @@ struct engine {
 	struct conn *conns; /* the pool */
 	uint32_t n_conns; /* cfg.max_sockets */
 	uint32_t sent_slots; /* of each connection's scoreboard */
-	uint32_t number_bits; /* of a handle: the smallest that tells n_conns apart */
+	uint32_t number_mask; /* the bits of a handle that number the block: the fewest that tell n_conns apart */
 	struct link free; /* by queue_link, last in first out */
 	struct link *buckets; /* connections by tuple hash */
 	uint32_t bucket_mask;
