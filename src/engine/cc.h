@@ -40,11 +40,10 @@ struct cc {
 
 struct cc_ack {
 	nsec_t now;
-	uint32_t acked, in_flight; /* segments: acknowledged or tagged by this ACK; in flight before it */
+	uint32_t acked; /* segments acknowledged or tagged by this ACK */
 	uint32_t rtt_us; /* 0: no sample */
-	uint32_t srtt_us, min_rtt_us;
+	uint32_t srtt_us;
 	seq_t snd_una, snd_nxt;
-	bool cwnd_limited;
 };
 
 struct cc_ops {

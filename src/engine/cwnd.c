@@ -12,18 +12,15 @@ static bool is_limited(const struct conn *c)
 	return c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd < 2 * c->rec.max_out;
 }
 
-static struct cc_ack what_it_says(const struct conn *c, const struct ack *a)
+static struct cc_ack what_it_says(const struct conn *c, uint32_t acked, uint32_t rtt_us)
 {
 	return (struct cc_ack){
 		.now = c->eng->now,
-		.acked = c->rec.delivered - a->prior_delivered,
-		.in_flight = a->prior_in_flight,
-		.rtt_us = a->rtt_us,
+		.acked = acked,
+		.rtt_us = rtt_us,
 		.srtt_us = (uint32_t)(c->srtt8_us / 8),
-		.min_rtt_us = rtt_min_us(c),
 		.snd_una = c->snd_una,
 		.snd_nxt = c->snd_nxt,
-		.cwnd_limited = is_limited(c),
 	};
 }
 
@@ -40,8 +37,8 @@ static bool may_raise(const struct conn *c, const struct ack *a)
 void cwnd_acked(struct conn *c, const struct ack *a)
 {
 	struct recovery *r = &c->rec;
-	struct cc_ack say = what_it_says(c, a);
-	bool nothing_lost = r->lost == a->prior_lost;
+	struct cc_ack say = what_it_says(c, r->delivered - a->prior_delivered, a->rtt_us);
+	bool nothing_lost = r->lost == a->prior_lost, limited = is_limited(c);
 
 	c->eng->n.delivered += say.acked;
 	if (a->flags & ACK_ECE) {
@@ -54,9 +51,21 @@ void cwnd_acked(struct conn *c, const struct ack *a)
 		if (say.acked)
 			c->cc.cwnd = prr_ack(&r->prr, say.acked, board_in_flight(&c->board),
 					     a->flags & ACK_UNA && nothing_lost);
-	} else if (may_raise(c, a) && say.cwnd_limited) {
+	} else if (may_raise(c, a) && limited) {
 		c->cc.ops->acked(&c->cc, &say);
 	}
+}
+
+void cwnd_acked_plainly(struct conn *c, uint32_t n, uint32_t rtt_us)
+{
+	struct cc_ack say = what_it_says(c, n, rtt_us);
+	bool limited = is_limited(c);
+
+	c->eng->n.delivered += n;
+	if (c->cc.ops->sampled)
+		c->cc.ops->sampled(&c->cc, &say);
+	if (limited)
+		c->cc.ops->acked(&c->cc, &say);
 }
 
 /* Less was sent than allowed for a whole timeout: the window decays to what was used (RFC 2861). */

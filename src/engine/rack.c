@@ -16,20 +16,23 @@ static uint32_t us_since(const struct conn *c, nsec_t at)
 }
 
 /* Steps 1 and 2. */
-static void advance(struct conn *c, const struct sent *s)
+uint32_t rack_advance(struct conn *c, const struct sent *s)
 {
 	struct rack *k = &c->rec.rack;
-	uint32_t rtt = us_since(c, s->at);
 
-	/* Faster than light: what came was the original. */
-	if (rtt < rtt_min_us(c) && s->flags & SENT_TWICE)
-		return;
 	k->advanced = true;
-	k->rtt_us = rtt;
+	k->rtt_us = us_since(c, s->at);
 	if (sent_after(s->at, k->at, s->to, k->end)) {
 		k->at = s->at;
 		k->end = s->to;
 	}
+	return k->rtt_us;
+}
+
+/* Faster than light: what came was the original. */
+static bool is_too_fast(const struct conn *c, const struct sent *s)
+{
+	return s->flags & SENT_TWICE && us_since(c, s->at) < rtt_min_us(c);
 }
 
 /* RFC 8985 6.2 step 2, with Eifel's test: the echo is older than the retransmission. */
@@ -46,8 +49,8 @@ void rack_taken(struct conn *c, const struct sent *s, struct ack *a, bool by_sac
 		a->round_at = s->at;
 		a->round_end = s->to;
 	}
-	if (by_sack || !is_spurious(c, s, a))
-		advance(c, s);
+	if ((by_sack || !is_spurious(c, s, a)) && !is_too_fast(c, s))
+		rack_advance(c, s);
 }
 
 /* Step 4. */

@@ -131,6 +131,7 @@ void undo_retransmitted(struct conn *c, nsec_t at); /* a segment is sent again *
 void sack_tag(struct conn *c, struct ack *a);
 
 /* ---- rack.c ---- */
+uint32_t rack_advance(struct conn *c, const struct sent *s); /* s, sent once, has arrived: how long it took, us */
 void rack_taken(struct conn *c, const struct sent *s, struct ack *a, bool by_sack); /* the peer has it */
 bool rack_mark_lost(struct conn *c); /* True: some wait for the timer */
 void rack_round(struct conn *c, const struct ack *a); /* the reordering window follows DSACKs */
@@ -146,6 +147,7 @@ void tlp_sent(struct conn *c, bool again);
 
 /* ---- cwnd.c ---- */
 void cwnd_acked(struct conn *c, const struct ack *a); /* the last word on cwnd after an ACK */
+void cwnd_acked_plainly(struct conn *c, uint32_t n, uint32_t rtt_us); /* of n segments, nothing unusual about any */
 void cwnd_used(struct conn *c); /* a batch of segments was sent */
 bool cwnd_has_room(const struct conn *c);
 /*

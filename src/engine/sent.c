@@ -59,9 +59,19 @@ void board_sent_again(struct board *b, struct sent *ring, uint32_t i, nsec_t now
 	struct sent *s = board_at(ring, b, i);
 
 	s->at = now;
+	b->ever_again += !(s->flags & SENT_EVER_AGAIN);
 	s->flags |= SENT_EVER_AGAIN;
 	board_untime(b, ring, s);
 	time_append(b, ring, s);
+}
+
+static void first_is(struct board *b, uint32_t i)
+{
+	b->first = i;
+	if ((int32_t)(b->high - i) < 0)
+		b->high = i;
+	if ((int32_t)(b->hint - i) < 0)
+		b->hint = i;
 }
 
 void board_drop_first(struct board *b, struct sent *ring)
@@ -73,11 +83,31 @@ void board_drop_first(struct board *b, struct sent *ring)
 	b->sacked -= !!(s->flags & SENT_SACKED);
 	b->lost -= !!(s->flags & SENT_LOST);
 	b->again -= !!(s->flags & SENT_AGAIN);
-	b->first++;
-	if ((int32_t)(b->high - b->first) < 0)
-		b->high = b->first;
-	if ((int32_t)(b->hint - b->first) < 0)
-		b->hint = b->first;
+	b->ever_again -= !!(s->flags & SENT_EVER_AGAIN);
+	first_is(b, b->first + 1);
+}
+
+/* Where nothing was sent again the list by time has the order of the ring: the ends of both are cut off at once. */
+uint32_t board_drop_to(struct board *b, struct sent *ring, seq_t una)
+{
+	uint32_t before = b->first, i = before;
+	uint16_t oldest = b->oldest;
+
+	do {
+		const struct sent *s = board_at_const(ring, b, i);
+
+		if (seq_lt(una, s->to))
+			break;
+		if (s->flags & SENT_TIMED)
+			oldest = s->newer;
+	} while (++i != b->end);
+	b->oldest = oldest;
+	if (oldest == SENT_NONE)
+		b->newest = SENT_NONE;
+	else
+		ring[oldest].older = SENT_NONE;
+	first_is(b, i);
+	return i - before;
 }
 
 uint32_t board_find(const struct board *b, const struct sent *ring, seq_t x)
@@ -150,6 +180,7 @@ void board_merge(struct board *b, struct sent *ring, uint32_t i)
 	board_untime(b, ring, s);
 	b->lost -= s->flags & SENT_LOST && next->flags & SENT_LOST;
 	b->again -= !!(s->flags & SENT_AGAIN) + !!(next->flags & SENT_AGAIN);
+	b->ever_again -= s->flags & SENT_EVER_AGAIN && next->flags & SENT_EVER_AGAIN;
 	next->len = (uint16_t)(next->len + s->len);
 	next->flags |= s->flags & (SENT_LOST | SENT_EVER_AGAIN | SENT_PSH);
 	next->flags &= (uint8_t)~SENT_AGAIN;

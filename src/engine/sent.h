@@ -36,6 +36,7 @@ struct board {
 	uint32_t first, end; /* numbers of entries */
 	uint32_t mask;
 	uint32_t sacked, lost, again; /* how many have the flag; without SACK `sacked` is what duplicate ACKs say */
+	uint32_t ever_again; /* and that one */
 	uint32_t high; /* one past the highest that is SACKed; at least first */
 	uint32_t hint; /* none before is lost and waits to be sent again */
 	uint16_t oldest, newest; /* the list by time */
@@ -68,6 +69,8 @@ struct sent *board_add(struct board *b, struct sent *ring, seq_t from, uint32_t 
 void board_sent_again(struct board *b, struct sent *ring, uint32_t i, nsec_t now); /* the youngest now */
 void board_untime(struct board *b, struct sent *ring, struct sent *s); /* out of the list by time */
 void board_drop_first(struct board *b, struct sent *ring); /* acknowledged; counts go down with its flags */
+/* The same for all that end at una or before, at least one, where none is SACKed, lost or was ever sent again. How many. */
+uint32_t board_drop_to(struct board *b, struct sent *ring, seq_t una);
 uint32_t board_find(const struct board *b, const struct sent *ring, seq_t x); /* the entry with x; `end`: none */
 bool board_mark_lost(struct board *b, struct sent *ring,
 		     uint32_t i); /* false: it was, or is SACKed; its retransmission may be now */

@@ -81,6 +81,18 @@ bool snd_echo_before(const struct conn *c, const struct seg *s, uint32_t tsval)
 
 /* ---- the window ---- */
 
+/* There is more room for what waits. */
+static void window_opens(struct conn *c)
+{
+	if (board_n(&c->board) == 0) /* nothing in flight: the timer was the probes' */
+		timer_stop(c, TIMER_RTX);
+	if (c->probing)
+		c->backoff = c->probes = 0;
+	c->probing = false;
+	cwnd_restart(c);
+	out_schedule(c);
+}
+
 /* True: the segment brought news of it. */
 static bool take_window(struct conn *c, const struct seg *s)
 {
@@ -101,15 +113,8 @@ static bool take_window(struct conn *c, const struct seg *s)
 		c->max_snd_wnd = wnd;
 		pmtu_sync_mss(c);
 	}
-	if (wnd <= old || snd_unsent(c) == 0 || !c->syn_acked)
-		return news;
-	if (board_n(&c->board) == 0) /* nothing in flight: the timer was the probes' */
-		timer_stop(c, TIMER_RTX);
-	if (c->probing)
-		c->backoff = c->probes = 0;
-	c->probing = false;
-	cwnd_restart(c);
-	out_schedule(c);
+	if (wnd > old && c->syn_acked && snd_unsent(c))
+		window_opens(c);
 	return news;
 }
 
@@ -230,13 +235,12 @@ static void clean_board(struct conn *c, struct ack *a)
 	}
 }
 
-static void una_advanced(struct conn *c, struct ack *a)
+static void una_advances(struct conn *c, seq_t to)
 {
-	uint32_t octets = (uint32_t)seq_diff(seq_min(a->s->ack, c->snd_end), c->snd_una);
+	uint32_t octets = (uint32_t)seq_diff(seq_min(to, c->snd_end), c->snd_una);
 
-	must(seq_le(a->s->ack, c->snd_nxt));
-	a->flags |= ACK_UNA | ACK_WINDOW;
-	c->snd_una = a->s->ack;
+	must(seq_le(to, c->snd_nxt));
+	c->snd_una = to;
 	c->bytes_acked += octets;
 	c->rexmits = 0;
 	c->probing = false;
@@ -320,7 +324,52 @@ static bool is_idle_ack(const struct conn *c, const struct seg *s)
 	return board_n(&c->board) == 0 && seq_eq(s->ack, c->snd_una) && s->opts.n_sack == 0 && !c->rec.tlp_on;
 }
 
-static void take_ack(struct conn *c, const struct seg *s)
+/*
+ * Header prediction, the sender's half. Nothing is SACKed, lost, sent again or probed for, and the ACK takes at least the oldest segment, of
+ * which nothing was acknowledged before.
+ */
+static bool is_plain(const struct conn *c, const struct seg *s)
+{
+	const struct board *b = &c->board;
+	const struct recovery *r = &c->rec;
+	const struct sent *oldest = board_at_const(c->sent, b, b->first);
+
+	if (board_n(b) == 0 || b->sacked | b->lost | b->ever_again | r->ca | r->tlp_on | s->opts.n_sack)
+		return false;
+	if (s->flags & F_ECE || !c->sack_ok || r->rack.dsack_seen || r->rack.steps != 1)
+		return false;
+	return seq_eq(sent_from(oldest), c->snd_una) && seq_le(oldest->to, s->ack);
+}
+
+/* What take_ack() comes to then: a round trip, cwnd, the timer. */
+static void take_plain_ack(struct conn *c, const struct seg *s)
+{
+	struct board *b = &c->board;
+	const struct sent *oldest = board_at(c->sent, b, b->first);
+	bool runt = board_n(b) == 1 && (uint32_t)seq_diff(s->ack, c->snd_una) < c->snd_mss;
+	uint32_t n, rtt, last;
+
+	una_advances(c, s->ack);
+	take_window(c, s);
+	c->probes = c->keep_sent = 0;
+	n = board_drop_to(b, c->sent, s->ack);
+	c->rec.delivered += n;
+	last = rack_advance(c, board_at(c->sent, b, b->first - 1));
+	last = last ? last : 1;
+	rtt = n == 1 ? last : us_since(c, oldest->at);
+	if (!runt || last <= rtt_min_us(c))
+		rtt_min_sample(c, last);
+	rtt_sample(c, rtt);
+	if (board_n(b) == 0)
+		timer_stop(c, TIMER_RTX); /* RFC 6298 5.2 */
+	else if (!tlp_schedule(c, true))
+		rtx_timer_rearm(c);
+	cwnd_acked_plainly(c, n, last);
+	if (c->rec.resend || snd_unsent(c) > 0)
+		out_schedule(c);
+}
+
+static APART void take_ack(struct conn *c, const struct seg *s)
 {
 	struct ack a = {
 		.s = s,
@@ -336,8 +385,10 @@ static void take_ack(struct conn *c, const struct seg *s)
 		old_ack(c, &a);
 		return;
 	}
-	if (seq_lt(c->snd_una, s->ack))
-		una_advanced(c, &a);
+	if (seq_lt(c->snd_una, s->ack)) {
+		a.flags |= ACK_UNA | ACK_WINDOW;
+		una_advances(c, s->ack);
+	}
 	if (s->len || s->flags & (F_SYN | F_FIN))
 		a.flags |= ACK_TEXT;
 	if (take_window(c, s))
@@ -359,6 +410,8 @@ void snd_ack(struct conn *c, const struct seg *s)
 		if (seq_lt(c->snd_una, s->ack))
 			snd_syn_acked(c, s);
 		take_window(c, s);
+	} else if (is_plain(c, s)) {
+		take_plain_ack(c, s);
 	} else if (is_idle_ack(c, s)) {
 		take_window(c, s);
 		c->probes = c->keep_sent = 0;

@@ -19,10 +19,8 @@ static void ack(struct path *p, uint32_t n, uint32_t rtt_us)
 			   .acked = n,
 			   .rtt_us = rtt_us,
 			   .srtt_us = rtt_us,
-			   .min_rtt_us = rtt_us,
 			   .snd_una = seq(p->una += n),
-			   .snd_nxt = seq(p->una + p->cc.cwnd),
-			   .cwnd_limited = true};
+			   .snd_nxt = seq(p->una + p->cc.cwnd)};
 
 	if (p->cc.ops->sampled)
 		p->cc.ops->sampled(&p->cc, &a);

@@ -37,7 +37,7 @@ static struct sent *entry(struct rig *r, uint32_t n) { return board_at(r->ring, 
 /* Both orders are whole, and the counts are those of the flags. */
 static void check(struct rig *r)
 {
-	uint32_t lost = 0, sacked = 0, again = 0, timed = 0, listed = 0;
+	uint32_t lost = 0, sacked = 0, again = 0, ever_again = 0, timed = 0, listed = 0;
 	uint16_t older = SENT_NONE;
 
 	for (uint32_t i = r->b.first; i != r->b.end; i++) {
@@ -46,6 +46,7 @@ static void check(struct rig *r)
 		lost += !!(s->flags & SENT_LOST);
 		sacked += !!(s->flags & SENT_SACKED);
 		again += !!(s->flags & SENT_AGAIN);
+		ever_again += !!(s->flags & SENT_EVER_AGAIN);
 		timed += !!(s->flags & SENT_TIMED);
 		if (i + 1 != r->b.end)
 			assert_true(seq_eq(s->to, sent_from(board_at(r->ring, &r->b, i + 1))));
@@ -63,6 +64,7 @@ static void check(struct rig *r)
 	assert_int_equal(r->b.lost, lost);
 	assert_int_equal(r->b.sacked, sacked);
 	assert_int_equal(r->b.again, again);
+	assert_int_equal(r->b.ever_again, ever_again);
 }
 
 TEST(entries__found_by_number_and_by_sequence_across_the_wrap)
@@ -182,5 +184,32 @@ TEST(random_use__keeps_both_orders)
 	}
 }
 
+TEST(nothing_unusual__what_ends_by_una_leaves_at_once)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 3);
+	for (unsigned round = 0; round < 2000; round++) {
+		struct rig *r = fresh((uint32_t)0 - rng_below(&rng, SLOTS));
+		uint32_t n = 1 + rng_below(&rng, SLOTS), gone = 1 + rng_below(&rng, n), end = r->b.first + gone;
+		seq_t una;
+
+		for (uint32_t i = 0; i < n; i++)
+			add(r, 1 + rng_below(&rng, LEN));
+		for (uint32_t i = 0; i < n; i++) /* some were called lost by mistake: they are in the list no more */
+			if (rng_below(&rng, 4) == 0)
+				board_untime(&r->b, r->ring, entry(r, i));
+		una = entry(r, gone - 1)->to;
+		if (gone < n) /* somewhere within the next one */
+			una = seq_add(una, entry(r, gone)->len - 1U);
+		assert_int_equal(board_drop_to(&r->b, r->ring, una), gone);
+		assert_int_equal(r->b.first, end);
+		check(r);
+		add(r, LEN);
+		check(r);
+	}
+}
+
 RUN(T(entries__found_by_number_and_by_sequence_across_the_wrap), T(lost__counted_once_until_sent_again),
-    T(merge__is_one_entry_with_what_both_were), T(random_use__keeps_both_orders))
+    T(merge__is_one_entry_with_what_both_were), T(random_use__keeps_both_orders),
+    T(nothing_unusual__what_ends_by_una_leaves_at_once))
