@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     'model': ['base'],
     'engine': ['base', 'wire', 'knob'],
     'sim': ['base', 'wire', 'knob', 'engine'],
+    'flow': ['base', 'wire', 'model'],
     'io': ['base', 'wire'],
     'packetdrill': ['base', 'engine'],
     'script': ['base', 'wire', 'knob', 'engine', 'sim', 'io'],
@@ -24,12 +25,12 @@ MAY_INCLUDE = {
     'fix': ['base', 'knob', 'model', 'obs'],
     'report': ['base', 'model', 'diag', 'plan'],
     'lab': ['base', 'wire', 'knob', 'model', 'engine', 'sim', 'io', 'script', 'obs', 'diag'],
-    'cli': ['base', 'wire', 'knob', 'model', 'engine', 'sim', 'io', 'script', 'obs', 'diag', 'plan', 'fix', 'report', 'lab'],
+    'cli': ['base', 'wire', 'knob', 'model', 'engine', 'sim', 'flow', 'io', 'script', 'obs', 'diag', 'plan', 'fix', 'report', 'lab'],
 }
-PURE = {'wire', 'engine', 'sim', 'knob', 'diag', 'model', 'plan'}
+PURE = {'wire', 'engine', 'sim', 'knob', 'diag', 'model', 'plan', 'flow'}
 PURE_HEADERS = set('assert errno inttypes limits math stdalign stdbool stddef stdint stdio stdlib string strings'.split())
 # What a pure library may ask of the C library: memory, strings, sorting, arithmetic. No clock, no file, no socket.
-PURE_SYMBOLS = set('''memcpy memmove memset memcmp memchr strcmp strcasecmp strncmp strlen strnlen strcpy strncpy strchr strrchr strspn strcspn
+PURE_SYMBOLS = set('''memcpy memmove memset memcmp memchr strcmp strcasecmp strncasecmp strncmp strlen strnlen strcpy strncpy strchr strrchr strspn strcspn
     strstr strpbrk strtoll strtoul snprintf sprintf qsort calloc free reallocarray realloc malloc ceil floor fmin fmax lround llround isinf pow sqrt
     __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __isoc99_sscanf __memcpy_chk __memset_chk __snprintf_chk __sprintf_chk
     __strcpy_chk __vsnprintf_chk'''.split())

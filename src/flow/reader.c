@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/reader.h"
+
+/* By the first text of either side. */
+static void guess(struct reader *r, struct conn *c, enum side by, struct text_span t)
+{
+	r->proto = PROTO_RAW;
+	if (http2_begins(t)) {
+		r->proto = PROTO_HTTP2;
+		c->seen |= SEEN_HTTP2;
+		r->voice[SIDE_CLIENT].left = 24; /* its preface (RFC 9113 3.4), then frames */
+	} else if (tls_begins(t)) {
+		r->proto = PROTO_TLS;
+		c->seen |= SEEN_TLS;
+	} else if (http_begins(by, t)) {
+		r->proto = PROTO_HTTP;
+	}
+}
+
+static enum heard read_text(struct reader *r, struct conn *c, enum side by, struct text_span t)
+{
+	switch (r->proto) {
+	case PROTO_HTTP:
+		http_text(r, c, by, t);
+		return HEARD_DATA;
+	case PROTO_TLS:
+		return tls_text(r, by, t);
+	case PROTO_HTTP2:
+		return http2_text(r, by, t);
+	case PROTO_UNKNOWN:
+	case PROTO_RAW:
+		return HEARD_DATA;
+	}
+	must_not_reach("no such protocol");
+}
+
+static void client_says(struct reader *r, enum heard what)
+{
+	if (what == HEARD_DATA)
+		r->client_spoke = true;
+	else
+		r->client_greeted = true;
+}
+
+static void server_says(struct reader *r, struct conn *c)
+{
+	if (r->client_spoke || r->client_greeted)
+		c->exchanges++;
+	if (r->client_greeted && !r->client_spoke)
+		c->tls_exchanges++;
+	r->client_spoke = r->client_greeted = false;
+}
+
+void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, struct text_span t)
+{
+	enum heard what;
+
+	if (r->proto == PROTO_UNKNOWN)
+		guess(r, c, by, t);
+	what = read_text(r, c, by, t);
+	if (what == HEARD_CONTROL)
+		return;
+	if (c->first == SIDE_NONE)
+		c->last_data[by] = at;
+	if (by == SIDE_CLIENT)
+		client_says(r, what);
+	else
+		server_says(r, c);
+	if (r->proto == PROTO_HTTP && !r->unread && c->requests + c->responses)
+		c->seen |= SEEN_HEADERS;
+	else
+		c->seen &= ~(uint32_t)SEEN_HEADERS;
+}
+
+void reader_hole(struct reader *r, enum side by, uint32_t n)
+{
+	struct voice *v = &r->voice[by];
+
+	if (r->proto == PROTO_HTTP) {
+		http_hole(r, by, n);
+	} else if (r->proto == PROTO_UNKNOWN) {
+		r->proto = PROTO_RAW;
+	} else if (r->proto == PROTO_TLS || r->proto == PROTO_HTTP2) {
+		if (v->line_n == 0 && v->left >= n)
+			v->left -= n;
+		else
+			r->proto = PROTO_RAW;
+	}
+}
+
+bool reader_unanswered(const struct reader *r, enum side closing, bool reset)
+{
+	const struct voice *server = &r->voice[SIDE_SERVER];
+
+	if (r->proto != PROTO_HTTP || r->unread)
+		return r->client_spoke;
+	if (server->part == PART_TO_CLOSE)
+		return closing == SIDE_CLIENT || reset;
+	return r->asked > 0 || (server->part != PART_FIRST && server->part != PART_LOST);
+}
