@@ -6,7 +6,7 @@
 enum { MSS = 1000, RTT_MS = 100, FLIGHT_WND = 60000 };
 
 struct flight_opt {
-	bool sack, ts;
+	bool sack, ts, ecn;
 };
 
 /* ESTABLISHED from a handshake that took a round trip. */
@@ -15,8 +15,8 @@ static inline void flight_join(struct rig *r, struct flight_opt o)
 	rig_listen(r, 1);
 	r->peer_wnd = FLIGHT_WND;
 	r->peer_ts = o.ts;
-	IN(r, .flags = F_SYN, .seq = seq(IRS), .opts.has_mss = true, .opts.mss = MSS + (o.ts ? 12 : 0),
-	   .opts.sack_permitted = o.sack);
+	IN(r, .flags = F_SYN | (o.ecn ? F_ECE | F_CWR : 0), .seq = seq(IRS), .opts.has_mss = true,
+	   .opts.mss = MSS + (o.ts ? 12 : 0), .opts.sack_permitted = o.sack);
 	assert_true(rig_out(r));
 	r->shift = r->out.seg.seq.v - ISS;
 	rig_pass(r, RTT_MS * MS);
@@ -59,6 +59,17 @@ static inline void sack_in(struct rig *r, uint32_t before, const uint32_t *pairs
 
 #define SACK_IN(r, before, ...)                                                                                        \
 	sack_in(r, before, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 8)
+
+/* With timestamps: the peer acknowledges segments before `before`, and what had that TSval was the last it took. */
+static inline void echo_in(struct rig *r, uint32_t before, uint32_t tsecr)
+{
+	struct seg s = {.flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + before * MSS)};
+
+	s.opts.has_ts = true;
+	s.opts.tsval = ++r->peer_tsval;
+	s.opts.tsecr = tsecr;
+	rig_in(r, s);
+}
 
 static inline void ack_segments(struct rig *r, uint32_t before) { sack_in(r, before, NULL, 0); }
 static inline void expect_segment(struct rig *r, uint32_t n) { expect_text(r, n * MSS, MSS); }

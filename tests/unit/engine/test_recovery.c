@@ -150,167 +150,26 @@ TEST(many_holes__all_in_one_round_trip)
 	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
 }
 
-/* What RACK has over counting: a retransmission that is lost is found without a timeout (RFC 8985 3.1). */
-TEST(lost_retransmission__is_sent_again_without_a_timeout)
+/* ---- CWR ---- */
+
+/* RFC 3168 6.1.2: once a window. It lasts until something above its end is acknowledged: CWR has to be on its way by then. */
+TEST(cwr__ends_above_its_end)
 {
-	FLIGHT(r, .sack = true);
+	FLIGHT(r, .sack = true, .ecn = true);
+	struct conn *c = rig_conn(&r);
 
 	fly(&r, 0, 10);
 	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 1, 4);
-	expect_segment(&r, 0);
-	EXPECT_SILENCE(&r);
-	SACK_IN(&r, 0, 1, 8); /* room for one more */
+	for (uint32_t i = 1; i <= 10; i++)
+		IN(&r, .flags = F_ACK | F_ECE, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + i * MSS));
+	assert_int_equal(c->rec.ca, CA_CWR);
+	assert_int_equal(c->cc.ssthresh, 7);
 	put(&r, MSS);
-	expect_segment(&r, 10);
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 1, 8, 10, 11); /* sent after the retransmission, and here */
-	rig_pass(&r, RTT_MS * MS);
-	expect_segment(&r, 0);
-	EXPECT_COUNT(&r, lost_retransmit, 1);
-	EXPECT_COUNT(&r, timeouts, 0);
-	check_board(&r);
-}
-
-/* ---- RACK's timer ---- */
-
-TEST(one_sacked__waits_a_quarter_of_the_round_trip)
-{
-	FLIGHT(r, .sack = true);
-	struct conn *c = rig_conn(&r);
-
-	fly(&r, 0, 4);
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 3, 4);
-	assert_int_equal(c->rtx_kind, RTX_REO);
-	rig_pass(&r, 24 * MS);
-	EXPECT_SILENCE(&r);
-	assert_int_equal(c->rec.ca, CA_DISORDER);
-	rig_pass(&r, 4 * MS);
-	expect_segment(&r, 0);
-	assert_int_equal(c->rec.ca, CA_RECOVERY);
-	assert_int_equal(c->board.lost, 3);
-	check_board(&r);
-}
-
-TEST(reordering__that_heals_in_time__is_no_loss)
-{
-	FLIGHT(r, .sack = true);
-	struct conn *c = rig_conn(&r);
-
-	fly(&r, 0, 10);
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 5, 6);
-	rig_pass(&r, 10 * MS);
-	ack_segments(&r, 6);
+	assert_true(rig_out(&r));
+	assert_int_equal(r.out.seg.flags & F_CWR, F_CWR);
+	ack_segments(&r, 11);
 	assert_int_equal(c->rec.ca, CA_OPEN);
-	assert_int_equal(c->rec.reordering, 6);
-	assert_int_equal(c->rec.reord_seen, 1);
-	EXPECT_COUNT(&r, sack_reorder, 1);
-	EXPECT_COUNT(&r, retrans_segs, 0);
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 6, 7, 10); /* now even three are no reason to hurry */
-	EXPECT_SILENCE(&r);
-	rig_pass(&r, 28 * MS);
-	expect_segment(&r, 6);
-}
-
-TEST(tcp_recovery__without_a_threshold__waits_for_the_timer)
-{
-	FLIGHT_KNOBS(r, "net.ipv4.tcp_recovery = 5", .sack = true);
-
-	fly(&r, 0, 10);
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 1, 6);
-	EXPECT_SILENCE(&r);
-	rig_pass(&r, 28 * MS);
-	expect_segment(&r, 0);
-}
-
-/* ---- the tail loss probe ---- */
-
-TEST(tail_lost__a_probe_after_two_round_trips)
-{
-	FLIGHT(r, .sack = true);
-	struct conn *c = rig_conn(&r);
-
-	fly(&r, 0, 4);
-	assert_int_equal(c->rtx_kind, RTX_TLP);
-	rig_pass(&r, (2 * RTT_MS + 1) * MS);
-	EXPECT_SILENCE(&r);
-	rig_pass(&r, 2 * MS);
-	expect_segment(&r, 3); /* the last */
-	EXPECT_COUNT(&r, loss_probes, 1);
-	EXPECT_COUNT(&r, timeouts, 0);
-	assert_int_equal(c->board.again, 0); /* a probe is no recovery */
-	rig_pass(&r, RTT_MS * MS);
-	SACK_IN(&r, 0, 3, 4); /* the probe has repaired the tail; RACK the rest */
-	rig_pass(&r, 30 * MS);
-	expect_segment(&r, 0);
-	EXPECT_COUNT(&r, timeouts, 0);
-}
-
-TEST(probe__takes_what_is_new_first)
-{
-	FLIGHT(r, .sack = true);
-
-	fly(&r, 0, 10); /* all that cwnd allows */
-	put(&r, 2 * MSS);
-	EXPECT_SILENCE(&r);
-	rig_pass(&r, (2 * RTT_MS + 3) * MS);
-	expect_segment(&r, 10);
-	EXPECT_SILENCE(&r);
-	EXPECT_COUNT(&r, loss_probes, 1);
-	EXPECT_COUNT(&r, retrans_segs, 0);
-	check_board(&r);
-}
-
-TEST(probe__repaired_a_loss__the_window_is_reduced)
-{
-	FLIGHT(r, .sack = true);
-	struct conn *c = rig_conn(&r);
-
-	fly(&r, 0, 1);
-	rig_pass(&r, 310 * MS); /* one segment: its ACK may be delayed, so the probe takes the timeout's place */
-	expect_segment(&r, 0);
-	ack_segments(&r, 1);
-	assert_int_equal(c->cc.cwnd, 10); /* was it the original or the probe? */
-	fly(&r, 1, 1);
-	rig_pass(&r, RTT_MS * MS);
-	ack_segments(&r, 2); /* beyond the probe, and nobody has said that both came */
-	EXPECT_COUNT(&r, loss_probe_recovery, 1);
-	assert_int_equal(c->cc.cwnd, 7);
-	assert_int_equal(c->rec.ca, CA_OPEN);
-}
-
-TEST(probe__dsack__both_came__no_reduction)
-{
-	FLIGHT(r, .sack = true);
-	struct conn *c = rig_conn(&r);
-
-	fly(&r, 0, 1);
-	rig_pass(&r, 310 * MS);
-	expect_segment(&r, 0);
-	ack_segments(&r, 1);
-	SACK_IN(&r, 1, 0, 1);
-	assert_false(c->rec.tlp_on);
-	EXPECT_COUNT(&r, dsack_recv, 1);
-	fly(&r, 1, 1);
-	ack_segments(&r, 2);
-	EXPECT_COUNT(&r, loss_probe_recovery, 0);
-	assert_int_equal(c->cc.cwnd, 10);
-}
-
-TEST(tcp_early_retrans_0__no_probe)
-{
-	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", .sack = true);
-
-	fly(&r, 0, 4);
-	rig_pass(&r, 290 * MS);
-	EXPECT_SILENCE(&r);
-	rig_pass(&r, 20 * MS);
-	expect_segment(&r, 0);
-	EXPECT_COUNT(&r, timeouts, 1);
+	assert_in_range(c->cc.cwnd, 7, 8);
 }
 
 /* ---- timeout ---- */
@@ -469,12 +328,8 @@ TEST(full_scoreboard__holds_new_text_back)
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
     T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
-    T(three_sacked_beyond_a_hole__it_is_sent_again), T(many_holes__all_in_one_round_trip),
-    T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits_a_quarter_of_the_round_trip),
-    T(reordering__that_heals_in_time__is_no_loss), T(tcp_recovery__without_a_threshold__waits_for_the_timer),
-    T(tail_lost__a_probe_after_two_round_trips), T(probe__takes_what_is_new_first),
-    T(probe__repaired_a_loss__the_window_is_reduced), T(probe__dsack__both_came__no_reduction),
-    T(tcp_early_retrans_0__no_probe), T(timeout__what_was_sacked_is_not_sent_again),
-    T(peer_takes_back_what_it_sacked__everything_is_sent_again), T(small_segments__are_sent_again_as_one),
-    T(tcp_retrans_collapse_0__as_they_were), T(segment_longer_than_the_mss_of_now__goes_in_pieces),
-    T(window_closes_within_a_batch__is_probed), T(full_scoreboard__holds_new_text_back))
+    T(three_sacked_beyond_a_hole__it_is_sent_again), T(many_holes__all_in_one_round_trip), T(cwr__ends_above_its_end),
+    T(timeout__what_was_sacked_is_not_sent_again), T(peer_takes_back_what_it_sacked__everything_is_sent_again),
+    T(small_segments__are_sent_again_as_one), T(tcp_retrans_collapse_0__as_they_were),
+    T(segment_longer_than_the_mss_of_now__goes_in_pieces), T(window_closes_within_a_batch__is_probed),
+    T(full_scoreboard__holds_new_text_back))
