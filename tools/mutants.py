@@ -1,110 +1,153 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""mutants.py [NAME...]: break the engine on purpose, one way at a time, and see which test notices. Works on a copy of
-the tree; prints a table and ends with `N caught, N survived`. A mutant is a row of tests/mutants.tsv: name, file,
-the text to be replaced (it must occur exactly once), the replacement, what that breaks."""
+"""mutants.py [--table FILE] [--note] [NAME...]: break the engine on purpose, one way at a time, and see which test notices. Works on
+copies of the tree below build-mutants/, which are kept, so that the next run builds only what has changed; prints a table and ends
+with `N caught, N survived`. A mutant is a row of tests/mutants.tsv: name, file, the text to be replaced (it must occur exactly once;
+\\n and \\t stand for the end of a line and a tab), the replacement, who caught it last and is asked first, what it breaks. --note
+writes down who caught it now."""
+import argparse
 import csv
+import fcntl
 import os
 import queue
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TREES = ROOT / 'build-mutants'
 SEEDS = 400
+SIM, MODEL = f'lastack sim, {SEEDS} seeds', 'model check'
+FORMAT = {'delimiter': '\t', 'quoting': csv.QUOTE_NONE, 'quotechar': None, 'lineterminator': '\n'}
 
 
 def run(command, cwd, timeout=600):
+    env = {**os.environ, 'CCACHE_BASEDIR': str(cwd), 'LC_ALL': 'C'}
     try:
-        p = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        p = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
         return p.returncode, p.stdout.decode(errors='replace')
     except subprocess.TimeoutExpired:
         return 124, 'timed out'
 
 
 def copy_tree(to):
+    """Only what differs: what a file was built into stays newer than it."""
     names = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard'], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in names.splitlines():
-        if (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
+    wanted = {name for name in names.splitlines() if (ROOT / name).is_file()}
+    for name in wanted:
+        source, copy = ROOT / name, to / name
+        if not copy.is_file() or copy.read_bytes() != source.read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
+    for copy in to.rglob('*'):
+        name = copy.relative_to(to)
+        if copy.is_file() and name.parts[0] != 'build' and str(name) not in wanted:
+            copy.unlink()
 
 
 def judges(tree):
-    """What may catch a mutant, cheapest first: (name, command)."""
-    tests = sorted(p for p in (tree / 'build/tests/unit').glob('*/test_*') if p.is_file() and p.parent.name in ('engine', 'sim', 'wire'))  # the parsers of hosts have nothing to say
-    for test in tests:
-        yield test.name.replace('test_engine_', ''), [str(test)]
-    yield f'lastack sim, {SEEDS} seeds', ['build/lastack', 'sim', '--seed', '1', '--runs', str(SEEDS)]
-    yield 'model check', ['build/tests/sim/model_check', '--quick']
+    """What may catch a mutant, cheapest first: {name: (target, command)}. The parsers of hosts have nothing to say."""
+    ret = {}
+    for line in sorted(run(['ninja', '-C', 'build', '-t', 'targets', 'all'], tree)[1].splitlines()):
+        target = line.split(':')[0]
+        if re.fullmatch(r'tests/unit/(engine|sim|wire)/test_\w+', target):
+            ret[Path(target).name.replace('test_engine_', '')] = target, [f'build/{target}']
+    ret[SIM] = 'lastack', ['build/lastack', 'sim', '--seed', '1', '--runs', str(SEEDS)]
+    ret[MODEL] = 'tests/sim/model_check', ['build/tests/sim/model_check', '--quick']
+    return ret
 
 
-def build(tree):
-    """Only what judges() runs; as it is optimised anyway, so that the simulator is quick."""
-    targets = [t for t in run(['ninja', '-C', 'build', '-t', 'targets', 'all'], tree)[1].splitlines()
-               if re.match(r'(tests/unit/(engine|sim|wire)/test_\w+|lastack|tests/sim/model_check): ', t)]
-    return run(['ninja', '-C', 'build', '-k', '0', '-j', '2', *(t.split(':')[0] for t in targets)], tree)
+def build(tree, targets):
+    return run(['ninja', '-C', 'build', '-k', '0', '-j', '2', *targets], tree, timeout=3600)
 
 
-def caught_by(tree):
-    status, out = build(tree)
-    if status:
-        return f'does not build, bring tests/mutants.tsv up to date: {out[-300:]}'
-    for name, command in judges(tree):
-        if run(command, tree, timeout=120)[0]:
-            return name
+def caught_by(tree, likely=()):
+    who = judges(tree)
+    likely = [name for name in likely if name in who]
+    for names in [[name] for name in likely] + [[name for name in who if name not in likely]]:
+        status, out = build(tree, [who[name][0] for name in names])
+        if status:
+            return f'does not build, bring tests/mutants.tsv up to date: {out[-300:]}'
+        for name in names:
+            if run(who[name][1], tree, timeout=120)[0]:
+                return name
     return None
 
 
 def mutate(tree, row):
     path = tree / row['file']
-    text = path.read_text()
-    if text.count(row['text']) != 1:
-        return f'{row["file"]}: the text occurs {text.count(row["text"])} times; bring tests/mutants.tsv up to date'
-    path.write_text(text.replace(row['text'], row['replacement']))
+    text = path.read_text() if path.is_file() else ''
+    old, new = (row[column].replace('\\n', '\n').replace('\\t', '\t') for column in ('text', 'replacement'))
+    if text.count(old) != 1:
+        return f'{row["file"]}: the text occurs {text.count(old)} times; bring tests/mutants.tsv up to date'
+    path.write_text(text.replace(old, new))
     try:
-        return caught_by(tree)
+        return caught_by(tree, dict.fromkeys([row['by'], path.stem]))
     finally:
         path.write_text(text)
 
 
 def prepare(tree):
-    """A tree of its own for each worker, built and tested unchanged."""
+    """A tree of its own for each worker, built and tested unchanged. As it is optimised, the simulator is quick."""
+    tree.mkdir(parents=True, exist_ok=True)
     copy_tree(tree)
-    status, out = run(['meson', 'setup', 'build', '-Dfast=false', '-Ddebug=false', '-Dwerror=false'], tree)
+    status, out = 0, ''
+    if not (tree / 'build/build.ninja').is_file():
+        cc = 'ccache gcc' if shutil.which('ccache') else 'gcc'
+        status, out = run(['env', f'CC={cc}', 'meson', 'setup', 'build', '-Dfast=false', '-Ddebug=false', '-Dwerror=false'], tree)
     by = caught_by(tree) if status == 0 else out[-2000:]
     if by:
         sys.exit(f'mutants: the unchanged tree does not pass: {by}')
 
 
+def judge_all(rows, workers):
+    """Yields (row, who caught it) in the order of the rows."""
+    trees = queue.SimpleQueue()
+
+    def one(row):
+        tree = trees.get()
+        try:
+            return mutate(tree, row)
+        finally:
+            trees.put(tree)
+
+    with ThreadPoolExecutor(workers) as pool:
+        names = [TREES / str(i) for i in range(workers)]
+        list(pool.map(prepare, names))
+        for name in names:
+            trees.put(name)
+        yield from zip(rows, pool.map(one, rows))
+
+
 def main():
-    with open(ROOT / 'tests/mutants.tsv', newline='') as f:
-        rows = [r for r in csv.DictReader(f, delimiter='\t', quoting=csv.QUOTE_NONE) if not sys.argv[1:] or r['name'] in sys.argv[1:]]
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('--table', type=Path, default=ROOT / 'tests/mutants.tsv')
+    parser.add_argument('--note', action='store_true')
+    parser.add_argument('names', nargs='*')
+    args = parser.parse_args()
+    with open(args.table, newline='') as f:
+        table = list(csv.DictReader(f, **FORMAT))
+    rows = [r for r in table if not args.names or r['name'] in args.names]
     if not rows:
         sys.exit('mutants: no such mutant')
-    workers = min(len(rows), os.cpu_count() or 1)
+    TREES.mkdir(exist_ok=True)
+    lock = open(TREES / 'lock', 'w')
+    fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time
     survived = stale = 0
-    with tempfile.TemporaryDirectory(prefix='mutants-') as d, ThreadPoolExecutor(workers) as pool:
-        trees = queue.SimpleQueue()
-        for i in range(workers):
-            trees.put(Path(d, str(i)))
-        list(pool.map(lambda i: prepare(Path(d, str(i))), range(workers)))
-
-        def one(row):
-            tree = trees.get()
-            try:
-                return mutate(tree, row)
-            finally:
-                trees.put(tree)
-
-        for row, by in zip(rows, pool.map(one, rows)):
-            stale += bool(by and 'up to date' in by)
-            survived += by is None
-            print(f'{row["name"]:28}{row["what"]:72}{by or "NOBODY"}', flush=True)
+    for row, by in judge_all(rows, min(len(rows), os.cpu_count() or 1)):
+        is_stale = bool(by and 'up to date' in by)
+        stale += is_stale
+        survived += by is None
+        row['by'] = by if by and not is_stale else row['by']
+        print(f'{row["name"]:28}{row["what"]:72}{by or "NOBODY"}', flush=True)
+    if args.note:
+        with open(args.table, 'w', newline='') as f:
+            out = csv.DictWriter(f, table[0].keys(), **FORMAT)
+            out.writeheader()
+            out.writerows(table)
     print(f'{len(rows) - survived - stale} caught, {survived} survived' + (f', {stale} stale' if stale else ''))
     sys.exit(bool(survived or stale))
 
