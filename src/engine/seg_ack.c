@@ -38,7 +38,7 @@ static void established(struct conn *c, const struct seg *s)
  * SYN-RECEIVED and no room in the accept queue (Linux): the ACK is ignored, the SYN+ACK comes again and so will the ACK;
  * or, with tcp_abort_on_overflow, it is answered with RST.
  */
-static enum step overflow(struct conn *c, const struct seg *s)
+static COLD enum step overflow(struct conn *c, const struct seg *s)
 {
 	struct engine *e = c->eng;
 

@@ -56,14 +56,19 @@ static void answer_unacceptable(struct conn *c, const struct seg *s, uint64_t *s
 		++*skipped;
 }
 
+static void begins_there(struct conn *c, const struct seg *s)
+{
+	c->seg_seq = s->seq;
+	if (s->len)
+		c->dsack_due = false; /* what is told is of the last segment with text */
+}
+
 /* "the idealized segment that begins at RCV.NXT": what is old is cut off. */
 static void cut_old(struct conn *c, struct seg *s)
 {
 	uint32_t old;
 
-	c->seg_seq = s->seq;
-	if (s->len)
-		c->dsack_due = false; /* what is told is of the last segment with text */
+	begins_there(c, s);
 	if (!seq_lt(s->seq, c->rcv_nxt))
 		return;
 	old = (uint32_t)seq_diff(c->rcv_nxt, s->seq);
@@ -332,7 +337,7 @@ static bool is_text_for_nobody(const struct conn *c, const struct seg *s)
 	return is_new && (!c->is_open || c->lingering || c->rcv_shutdown);
 }
 
-static enum step refuse_text(struct conn *c, const struct seg *s, enum edge_id id)
+static COLD enum step refuse_text(struct conn *c, const struct seg *s, enum edge_id id)
 {
 	c->eng->n.abort_on_data++;
 	reply_rst(c->eng, s, &c->t);
@@ -433,9 +438,29 @@ void seg_arrives_other_sixth(struct conn *c, struct seg *s)
 		eighth_check_fin(c, s);
 }
 
+static APART enum step first_to_fourth(struct conn *c, struct seg *s)
+{
+	if (first_check_seq(c, s) == NEXT && second_check_rst(c, s) == NEXT && third_check_security(c, s) == NEXT)
+		return fourth_check_syn(c, s);
+	return DONE;
+}
+
+/*
+ * Header prediction, the receiver's half: it begins at RCV.NXT and ends in the window, PAWS has nothing against it, and it has neither SYN
+ * nor RST. The first four steps would let it pass as it is.
+ */
+static bool is_plain(const struct conn *c, const struct seg *s)
+{
+	return !(s->flags & (F_SYN | F_RST)) && seq_eq(s->seq, c->rcv_nxt) && seg_span(s) <= rcv_wnd(c) &&
+	       !seg_is_old(c, s);
+}
+
 void seg_arrives_other(struct conn *c, struct seg *s)
 {
-	if (first_check_seq(c, s) == NEXT && second_check_rst(c, s) == NEXT && third_check_security(c, s) == NEXT &&
-	    fourth_check_syn(c, s) == NEXT && fifth_check_ack(c, s) == NEXT)
+	if (is_plain(c, s))
+		begins_there(c, s);
+	else if (first_to_fourth(c, s) != NEXT)
+		return;
+	if (fifth_check_ack(c, s) == NEXT)
 		seg_arrives_other_sixth(c, s);
 }
