@@ -217,7 +217,9 @@ void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w);
 bool nagle_may_end_record(const struct conn *c);
 bool nagle_ends_record(const struct conn *c, seq_t end); /* of those not yet sent, the first ends there */
 uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room); /* octets of the room that may be used now */
-bool nagle_wants(const struct conn *c); /* LA_OUT */
+bool nagle_wants_beside(const struct conn *c);
+/* LA_OUT, where no FIN is queued: what is in the buffer leaves room for more. */
+static inline bool nagle_wants(const struct conn *c) { return seq_eq(c->snd_una, c->snd_end) || nagle_wants_beside(c); }
 void nagle_segment_came(struct conn *c); /* c->more: what MSG_MORE kept back is free to go (Linux) */
 
 /* ---- pmtu.c ---- */

@@ -88,11 +88,16 @@ uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room)
 }
 
 /* Linux wakes a writer when a third of the buffer is free and what waits is half of TCP_NOTSENT_LOWAT. */
-bool nagle_wants(const struct conn *c)
+bool nagle_wants_beside(const struct conn *c)
 {
-	uint32_t most = conn_snd_buf(c), used = (uint32_t)seq_diff(c->snd_end, seq_min(c->snd_una, c->snd_end));
+	uint32_t most = c->eng->cfg.send_buffer, used = (uint32_t)seq_diff(c->snd_end, seq_min(c->snd_una, c->snd_end));
 
-	return less(most, used) >= used / 2 && snd_unsent(c) < lowat(c) - lowat(c) / 2 && nagle_may_end_record(c);
+	if (is_limited(c)) {
+		most = conn_snd_buf(c);
+		if (snd_unsent(c) >= lowat(c) - lowat(c) / 2)
+			return false;
+	}
+	return less(most, used) >= used / 2 && nagle_may_end_record(c);
 }
 
 static void note_packets(struct conn *c, uint32_t taken)
