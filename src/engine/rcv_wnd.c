@@ -167,24 +167,37 @@ static bool is_silly(const struct conn *c, uint32_t room, uint32_t mss)
 	return room < c->rcv_full >> 4 || room < mss;
 }
 
-uint32_t rcv_wnd_choose(const struct conn *c)
-{
-	uint32_t unit = 1U << c->rcv_wscale, room = rcv_free(c), most = min32(c->rcv_clamp, c->rcv_full);
-	uint32_t mss = min32(c->rcv_mss, most), old;
-	bool shrinks = c->eng->k.shrink_window && c->rcv_wscale;
+static bool shrinks(const struct conn *c) { return c->eng->k.shrink_window && c->rcv_wscale; }
 
-	if (room < most / 2 || shrinks)
-		room &= ~(unit - 1);
-	if (room < most / 2 && is_silly(c, room, mss))
-		return 0;
-	room = min32(room, c->rcv_ssthresh);
-	if (c->rcv_wscale)
-		return round_up(room, unit);
-	/* Without a scale in whole segments, and unchanged as long as it is less than one off. */
-	old = rcv_announced(c);
+/* Without a scale in whole segments, and unchanged as long as it is less than one off. */
+static uint32_t choose_unscaled(const struct conn *c, uint32_t room, uint32_t most)
+{
+	uint32_t mss = min32(c->rcv_mss, most), old = rcv_announced(c);
+
 	if (old > room || room - old >= mss)
 		return mss ? room - room % mss : 0;
 	return mss == most && room > old + most / 2 ? room : old;
+}
+
+/* What of the free room is worth announcing when less than half of the buffer is free, or tcp_shrink_window is set. */
+static APART uint32_t narrow(const struct conn *c, uint32_t room, uint32_t most)
+{
+	if (room < most / 2 || shrinks(c))
+		room &= ~((1U << c->rcv_wscale) - 1);
+	return room < most / 2 && is_silly(c, room, min32(c->rcv_mss, most)) ? 0 : room;
+}
+
+uint32_t rcv_wnd_choose(const struct conn *c)
+{
+	uint32_t room = rcv_free(c), most = min32(c->rcv_clamp, c->rcv_full);
+
+	if (room < most / 2 || c->eng->k.shrink_window) {
+		room = narrow(c, room, most);
+		if (!room)
+			return 0;
+	}
+	room = min32(room, c->rcv_ssthresh);
+	return c->rcv_wscale ? round_up(room, 1U << c->rcv_wscale) : choose_unscaled(c, room, most);
 }
 
 /* SHLD-14: the right edge does not move left, but for tcp_shrink_window; nor beyond the end of the ring. */
@@ -194,7 +207,7 @@ uint32_t rcv_window(const struct conn *c)
 	uint32_t known = seq_lt(c->rcv_nxt, c->rcv_adv) ? (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) : 0;
 	int32_t ring = seq_diff(seq_add(c->rcv_read, c->eng->cfg.receive_buffer), c->rcv_nxt);
 
-	if (wnd < known && !(c->eng->k.shrink_window && c->rcv_wscale))
+	if (wnd < known && !shrinks(c))
 		wnd = round_up(known, unit);
 	if (ring <= 0) /* the FIN came on top of a full ring */
 		return 0;
@@ -203,11 +216,16 @@ uint32_t rcv_window(const struct conn *c)
 	return min32(wnd, (uint32_t)UINT16_MAX << c->rcv_wscale);
 }
 
+static COLD void closes_or_opens(struct conn *c, bool was_open, bool is_open)
+{
+	c->eng->n.to_zero_window += was_open && !is_open;
+	c->eng->n.from_zero_window += !was_open && is_open;
+}
+
 static uint16_t announce(struct conn *c)
 {
-	struct counters *n = &c->eng->n;
 	uint32_t wnd = rcv_window(c);
-	bool was_open = rcv_announced(c) > 0, shrinks = c->eng->k.shrink_window && c->rcv_wscale;
+	bool was_open = rcv_announced(c) > 0;
 	seq_t edge = seq_add(c->rcv_nxt, wnd);
 
 	if (rcv_free(c) < min32(c->rcv_clamp, c->rcv_full) / 2) {
@@ -215,9 +233,10 @@ static uint16_t announce(struct conn *c)
 		if (c->eng->rcv_pressed)
 			c->rcv_ssthresh = min32(c->rcv_ssthresh, PRESSED_SEGMENTS * (uint32_t)c->adv_mss);
 	}
-	c->rcv_adv = shrinks ? edge : seq_max(c->rcv_adv, edge);
-	n->to_zero_window += was_open && !wnd;
-	n->from_zero_window += !was_open && wnd;
+	if (seq_lt(c->rcv_adv, edge) || shrinks(c))
+		c->rcv_adv = edge;
+	if (!was_open || !wnd)
+		closes_or_opens(c, was_open, wnd);
 	c->wnd_read = c->rcv_read;
 	c->wnd_field = (uint16_t)(wnd >> c->rcv_wscale);
 	return c->wnd_field;
