@@ -10,6 +10,7 @@ from pathlib import Path
 # folder: folders it may include from. This table is the architecture (docs/architecture.md).
 MAY_INCLUDE = {
     'base': [],
+    'bpf': [],
     'wire': ['base'],
     'knob': ['base'],
     'model': ['base'],
@@ -19,7 +20,7 @@ MAY_INCLUDE = {
     'io': ['base', 'wire'],
     'packetdrill': ['base', 'engine'],
     'script': ['base', 'wire', 'knob', 'engine', 'sim', 'io'],
-    'obs': ['base', 'knob', 'model'],
+    'obs': ['base', 'knob', 'model', 'bpf'],
     'diag': ['base', 'knob', 'model'],
     'plan': ['base', 'knob', 'model', 'engine', 'sim'],
     'fix': ['base', 'knob', 'model', 'obs'],
@@ -55,7 +56,7 @@ def check_source(path):
         if folder and m and m[1] != folder and m[1] not in MAY_INCLUDE.get(folder, []):
             errors.append(f'{path}:{n}: {folder}/ may not include {m[1]}/')
         quoted = re.match(r'\s*#\s*include "([^"]+)"', line)
-        if quoted and not re.match(r'(tests/|build/)?([a-z]+)/[\w/]+\.(h|def)$', quoted[1]) and path.parts[0] != 'tools':
+        if quoted and not re.match(r'(tests/|build/)?([a-z]+)/[\w/]+\.(h|def)$', quoted[1]) and path.parts[0] not in ('tools', 'bpf'):
             errors.append(f'{path}:{n}: includes are written from src/: "{quoted[1]}"')
         m = re.match(r'\s*#\s*include <([\w/]+)\.h>', line)
         if folder in PURE and m and m[1] not in PURE_HEADERS:
@@ -124,7 +125,7 @@ def check_rfc(table):
 
 
 def check_tree():
-    for path in files('src', 'tests', 'tools'):
+    for path in files('src', 'bpf', 'tests', 'tools'):
         if path.suffix in SOURCES:
             check_source(path)
     for path in files('tests', 'tools'):

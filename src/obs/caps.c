@@ -23,6 +23,7 @@
 #include "obs/procnet.h"
 #include "obs/scan.h"
 #include "obs/sockopts.h"
+#include "obs/trace_load.h"
 
 bool has_capability(int cap)
 {
@@ -267,6 +268,30 @@ static void probe_bpf(struct rows *r)
 	libbpf_set_print(print);
 }
 
+/* The programs of `lastack trace` themselves, loaded and thrown away. */
+static void probe_trace(struct rows *r)
+{
+	const struct trace_load_cfg small = {.sockets = 16, .ring = 1 << 16, .wake_at = 1};
+	struct trace_load *l = NULL;
+	struct why w = {""};
+	int err = trace_load_new(&small, &l, &w);
+	struct trace_parts p = err ? (struct trace_parts){false} : trace_load_parts(l);
+	char lost[sizeof(r->v->lost)] = "";
+
+	trace_load_free(l);
+	if (err) {
+		row(r, "trace, run", false, "who closed first and why, process by process (lastack trace, run)", "%s",
+		    w.text[0] ? w.text : strerror(-err));
+		return;
+	}
+	row(r, "trace, run", true, "", "BPF: states%s%s%s%s", p.release ? ", closing process" : "",
+	    p.reads ? ", exchanges" : "", p.resets ? p.reasons ? ", resets with reasons" : ", resets" : "",
+	    p.retransmits ? ", retransmissions" : "");
+	append(lost, sizeof(lost), "%s%s%s", p.release ? "" : "close() and shutdown() told apart, who sent a RST; ",
+	       p.reads ? "" : "requests on a connection; ", p.reasons ? "" : "why a RST was sent; ");
+	copy_printable(r->v[r->n - 1].lost, sizeof(lost), lost);
+}
+
 static void probe_kernel(struct rows *r)
 {
 	char text[256], where[64] = "", word[32] = "";
@@ -301,6 +326,7 @@ size_t obs_capabilities(struct capability ret[CAPABILITIES_MAX])
 	probe_conntrack(&r);
 	probe_counters(&r);
 	probe_bpf(&r);
+	probe_trace(&r);
 	probe_kernel(&r);
 	return r.n;
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "obs/trace_load.h"
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/types.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "bpf/events.h"
+#include "obs/caps.h"
+#include "obs/procfile.h"
+
+#include <lastack.skel.h> /* after events.h, whose types it uses */
+
+struct trace_load {
+	struct lastack_bpf *skel;
+	struct trace_parts parts;
+	struct bpf_link *release;
+};
+
+/* How many arguments this kernel gives to programs on a tracepoint; -1: it has none of that name. */
+static int tracepoint_args(const struct btf *btf, const char *name)
+{
+	char full[64];
+	const struct btf_type *t;
+	int id;
+
+	snprintf(full, sizeof(full), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, full, BTF_KIND_TYPEDEF);
+	t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	t = t ? btf__type_by_id(btf, t->type) : NULL; /* a pointer */
+	t = t && btf_is_ptr(t) ? btf__type_by_id(btf, t->type) : NULL;
+	return t && btf_is_func_proto(t) ? btf_vlen(t) - 1 : -1; /* the first is the tracepoint's own */
+}
+
+static int cgroup_root(void)
+{
+	char where[256];
+	int err;
+	char *mounts = procfile_all("/proc/self/mounts", &err);
+	bool found = mounts && mount_find(mounts, "cgroup2", where, sizeof(where));
+
+	free(mounts);
+	return found ? open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static int choose(struct trace_load *l, struct why *w)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	struct trace_parts *p = &l->parts;
+	int reset_args, root;
+
+	if (!btf)
+		return why_errno(w, errno ? errno : ENOENT, "no BTF of this kernel at /sys/kernel/btf/vmlinux");
+	reset_args = tracepoint_args(btf, "tcp_send_reset");
+	p->reads = tracepoint_args(btf, "tcp_rcv_space_adjust") >= 1;
+	p->retransmits = tracepoint_args(btf, "tcp_retransmit_skb") >= 1;
+	p->resets = reset_args >= 1 && tracepoint_args(btf, "tcp_receive_reset") >= 1;
+	p->reasons = p->resets && reset_args >= 3;
+	btf__free(btf);
+	root = cgroup_root();
+	p->release =
+		root >= 0 && libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_get_current_comm, NULL) == 1;
+	if (root >= 0)
+		close(root);
+	return 0;
+}
+
+static int load(struct trace_load *l, const struct trace_load_cfg *cfg, struct why *w)
+{
+	struct lastack_bpf *s = l->skel;
+	int err;
+
+	bpf_program__set_autoload(s->progs.on_read, l->parts.reads);
+	bpf_program__set_autoload(s->progs.on_retransmit, l->parts.retransmits);
+	bpf_program__set_autoload(s->progs.on_receive_reset, l->parts.resets);
+	bpf_program__set_autoload(s->progs.on_send_reset, l->parts.reasons);
+	bpf_program__set_autoload(s->progs.on_send_reset_bare, l->parts.resets && !l->parts.reasons);
+	bpf_program__set_autoload(s->progs.on_release, l->parts.release);
+	s->rodata->config = (struct trace_config){.netns = cfg->netns, .cgroup = cfg->cgroup, .wake_at = cfg->wake_at};
+	bpf_map__set_max_entries(s->maps.lastack_socks, cfg->sockets);
+	bpf_map__set_max_entries(s->maps.lastack_ring, cfg->ring);
+	err = lastack_bpf__load(s);
+	if (err == -EPERM || err == -EACCES)
+		return why_errno(w, EPERM,
+				 "may not load BPF programs (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+	return err ? why_errno(w, -err, "this kernel does not take the BPF programs (they need 5.12)") : 0;
+}
+
+int trace_load_new(const struct trace_load_cfg *cfg, struct trace_load **ret, struct why *w)
+{
+	struct trace_load *l = calloc(1, sizeof(*l));
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* libraries do not print here */
+	int err = l ? 0 : -ENOMEM;
+
+	if (!err)
+		err = choose(l, w);
+	if (!err) {
+		l->skel = lastack_bpf__open();
+		err = l->skel ? load(l, cfg, w) : why_errno(w, errno ? errno : ENOMEM, "BPF object");
+	}
+	libbpf_set_print(print);
+	if (err) {
+		trace_load_free(l);
+		return err;
+	}
+	*ret = l;
+	return 0;
+}
+
+int trace_load_attach(struct trace_load *l, struct why *w)
+{
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+	int err = lastack_bpf__attach(l->skel), root = l->parts.release ? cgroup_root() : -1;
+
+	/* One hook at the root sees all sockets, as long as no group below forbids it; without it less is known. */
+	if (!err && root >= 0)
+		l->release = bpf_program__attach_cgroup(l->skel->progs.on_release, root);
+	if (root >= 0)
+		close(root);
+	l->parts.release = l->release != NULL;
+	libbpf_set_print(print);
+	return err ? why_errno(w, -err, "cannot attach BPF programs") : 0;
+}
+
+void trace_load_free(struct trace_load *l)
+{
+	if (!l)
+		return;
+	bpf_link__destroy(l->release);
+	lastack_bpf__destroy(l->skel);
+	free(l);
+}
+
+int trace_load_ring(const struct trace_load *l) { return bpf_map__fd(l->skel->maps.lastack_ring); }
+
+static uint64_t misses(const struct bpf_program *p)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return bpf_program__fd(p) >= 0 && bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len) == 0
+		       ? info.recursion_misses
+		       : 0;
+}
+
+struct trace_lost trace_load_lost(const struct trace_load *l)
+{
+	return (struct trace_lost){
+		.records = l->skel->bss->counts.lost,
+		.sockets = l->skel->bss->counts.untracked,
+		.events = misses(l->skel->progs.on_state),
+	};
+}
+
+struct trace_parts trace_load_parts(const struct trace_load *l) { return l->parts; }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* trace_load.h - the programs of bpf/ brought into the kernel, as many of them as it takes. Private to obs/. */
+#pragma once
+#include "base/why.h"
+
+struct trace_load_cfg {
+	uint32_t netns; /* inode; 0: every one */
+	uint64_t cgroup; /* id; only sockets made in it. 0: all */
+	uint32_t sockets; /* how many can be followed at once */
+	uint32_t ring; /* octets, a power of two */
+	uint32_t wake_at; /* octets in the ring at which a sleeping reader is woken */
+};
+
+/* What the kernel has beyond state changes. */
+struct trace_parts {
+	bool release; /* the cgroup hook: tells close() from shutdown(), and who cut a connection off */
+	bool reads; /* exchanges */
+	bool resets; /* RSTs received and sent ... */
+	bool reasons; /* ... and why they were sent (6.10) */
+	bool retransmits;
+};
+
+struct trace_load; /* opaque: the loaded object and its links */
+
+/* Loads; attaches nothing. 0 or -errno with w filled: one line that says what is missing. */
+int trace_load_new(const struct trace_load_cfg *cfg, struct trace_load **ret, struct why *w);
+int trace_load_attach(struct trace_load *l, struct why *w);
+void trace_load_free(struct trace_load *l); /* detaches; NULL allowed */
+
+struct trace_parts trace_load_parts(const struct trace_load *l);
+int trace_load_ring(const struct trace_load *l); /* file descriptor of the map */
+
+/* Records that found the ring full, sockets that found the table full, events that came while the same program ran. */
+struct trace_lost {
+	uint64_t records, sockets, events;
+};
+struct trace_lost trace_load_lost(const struct trace_load *l);
