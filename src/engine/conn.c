@@ -151,17 +151,12 @@ uint8_t conn_bind_flags(const struct conn *c)
 	return (uint8_t)((c->opt.reuseaddr ? BIND_REUSEADDR : 0) | (c->opt.reuseport ? BIND_REUSEPORT : 0));
 }
 
-/* Everything but what is fixed to the block and the record that may be saved. */
+/* What must be zero at the beginning: half of the block. conn.h says why the rest need not be. */
 void conn_clear(struct conn *c, bool v6)
 {
 	const struct la_config *cfg = &c->eng->cfg;
-	char *p = (char *)c;
 
-	memset(p, 0, offsetof(struct conn, snd_buf));
-	memset(p + offsetof(struct conn, out_link), 0,
-	       offsetof(struct conn, tw_saved) - offsetof(struct conn, out_link));
-	memset(p + offsetof(struct conn, bytes_acked), 0,
-	       offsetof(struct conn, handle) - offsetof(struct conn, bytes_acked));
+	memset(c, 0, offsetof(struct conn, cc.cubic));
 	for (unsigned i = 0; i < N_TIMERS; i++)
 		c->timer_at[i] = NSEC_NEVER;
 	c->t.laddr = LADDR_ANY;

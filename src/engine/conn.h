@@ -68,7 +68,6 @@ enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or fail
 struct engine;
 
 struct conn {
-	struct link hash_link; /* in the table of connections (CLOSED and LISTEN: in none) */
 	struct tuple t;
 	uint64_t hash; /* tuple_hash() of t */
 	enum state state; /* written by conn_go() only */
@@ -84,8 +83,6 @@ struct conn {
 	seq_t burst_from, burst_end; /* what goes out as one packet of Linux would */
 	nsec_t burst_at;
 	seq_t packet_from; /* where the last one in the buffer begins */
-	seq_t eor[EOR_MAX]; /* ends of records not yet sent, in order */
-	uint8_t n_eor;
 	/* Receive sequence variables. */
 	seq_t rcv_nxt, irs;
 	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window. RCV.NXT may be past it (seg_other.c) */
@@ -149,10 +146,6 @@ struct conn {
 		rttvar_us; /* eight and four times what they say; rttvar: four times RTTVAR */
 	uint32_t rto_us;
 	seq_t rtt_seq; /* a round of samples is over when this is acknowledged */
-	struct rtt_at {
-		uint32_t us;
-		nsec_t at;
-	} min_rtt[3]; /* rtt.c */
 	bool syn_timed; /* our SYN was sent at syn_at, once */
 	nsec_t syn_at;
 	uint8_t rtx_kind; /* enum rtx_kind */
@@ -163,38 +156,20 @@ struct conn {
 	/* What is in flight, how it gets there after all, and how much of it may be. */
 	struct board board;
 	struct recovery rec;
-	struct cc cc;
 	struct ecn ecn;
-
-	nsec_t timer_at[N_TIMERS]; /* NSEC_NEVER: off */
-	struct wheel_timer timer; /* at the earliest of them, or earlier */
 
 	/* Received out of order: runs, in order and apart from each other; the octets are in the ring already (rcv_sack.c). */
 	uint16_t n_gaps;
-	uint8_t n_recent;
+	uint8_t n_recent, n_eor; /* of recent, of eor */
 	bool dsack_due;
-	seq_t recent[SACK_BLOCKS_MAX]; /* an octet of each of the runs that grew last, the last first */
-	struct run dsack; /* what came twice, if dsack_due */
 
-	/* Fixed to the block: rings, and room for rcv_runs_max() runs. */
-	uint8_t *snd_buf, *rcv_buf;
-	struct run *gaps;
-	struct sent *sent; /* the scoreboard's ring: engine.sent_slots */
-
-	/* Queues of the engine this one may be in. */
-	struct link out_link; /* something to send */
-	struct link event_link; /* something came up */
-	struct link queue_link; /* listener's accept queue, or the engine's free list */
 	uint32_t ev_seen; /* readiness at the last la_event() */
 	uint64_t user;
 
 	/* A listener: */
-	struct link accept_queue; /* ESTABLISHED and later, not yet accepted */
-	struct link syn_queue; /* children in SYN_RECEIVED, by queue_link too */
 	uint32_t n_accept, n_syn; /* in the queue; children in SYN_RECEIVED */
 	uint32_t n_young; /* of these, those that never retransmitted their SYN+ACK */
 	int32_t backlog; /* min(listen(), somaxconn) */
-	struct link listen_link; /* table of listeners */
 	/* A child until it is accepted: */
 	bool is_young; /* counted in its n_young */
 	struct conn *listener; /* NULL: accepted, or it was an active open, or the listener is gone */
@@ -214,13 +189,41 @@ struct conn {
 	la_sock linger_sock; /* the handle it had */
 	bool linger_over; /* that ended: an orphan or CLOSED, kept in e->events until LA_LINGERED is told */
 
-	bool has_tw_saved; /* reopened from this record: engine.tw_restore */
-	struct tw_rec tw_saved;
+	bool has_tw_saved; /* reopened from a record: engine.tw_restore */
 
 	/* For TCP_INFO. */
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, total_retrans;
 
+	struct cc cc; /* the last that conn_clear() clears, up to cc.cubic, which is the algorithm's to clear */
+
+	/* Written before they are read, for something above says whether they hold anything. */
+	seq_t eor[EOR_MAX]; /* ends of records not yet sent, in order: n_eor */
+	seq_t recent[SACK_BLOCKS_MAX]; /* an octet of each of the runs that grew last, the last first: n_recent */
+	struct run dsack; /* what came twice, if dsack_due */
+	struct rtt_at {
+		uint32_t us;
+		nsec_t at;
+	} min_rtt[3]; /* rtt.c; srtt8_us */
+	struct tw_rec tw_saved; /* has_tw_saved: the record */
+	/* In LISTEN: */
+	struct link accept_queue; /* ESTABLISHED and later, not yet accepted */
+	struct link syn_queue; /* children in SYN_RECEIVED, by queue_link too */
+	struct link listen_link; /* table of listeners */
+
+	nsec_t timer_at[N_TIMERS]; /* NSEC_NEVER: off */
+
+	/* What the engine has linked this into, if anything. A block that is given out is in none. */
+	struct wheel_timer timer; /* at the earliest of timer_at, or earlier */
+	struct link hash_link; /* in the table of connections (CLOSED and LISTEN: in none) */
+	struct link out_link; /* something to send */
+	struct link event_link; /* something came up */
+	struct link queue_link; /* listener's accept queue, or the engine's free list */
+
+	/* Fixed to the block: rings, and room for rcv_runs_max() runs. */
+	uint8_t *snd_buf, *rcv_buf;
+	struct run *gaps;
+	struct sent *sent; /* the scoreboard's ring: engine.sent_slots */
 	la_sock handle; /* its number and generation: the present holder's, or the last one's */
 	struct engine *eng;
 };
