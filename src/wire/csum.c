@@ -9,11 +9,9 @@ static inline uint64_t double_at(const uint8_t *p)
 	return v;
 }
 
-/* The last 0 to 7 octets; an odd one counts as if a zero followed it. */
-static inline uint64_t tail(const uint8_t *at, size_t len)
+/* And the last 0 to 7 octets; an odd one counts as if a zero followed it. */
+static inline uint64_t add_tail(uint64_t sum, const uint8_t *at, size_t len)
 {
-	uint64_t sum = 0;
-
 	if (len & 4) {
 		sum += word_at(at);
 		at += 4;
@@ -23,16 +21,16 @@ static inline uint64_t tail(const uint8_t *at, size_t len)
 		at += 2;
 	}
 	if (len & 1)
-		sum += be16((uint16_t)(*at << 8));
+		sum += WIRE_LITTLE_ENDIAN ? *at : (uint32_t)*at << 8;
 	return sum;
 }
 
-uint64_t csum_add(uint64_t sum, const void *data, size_t len)
+/* Eights of octets: two chains of additions, each carry a 1 (RFC 1071 2.C, 2.D). Below 2^34 and the carries, of which there are as many as eights. */
+static inline uint64_t eights(const uint8_t *at, size_t n)
 {
-	const uint8_t *at = data;
-	uint64_t other = 0, carries = 0;
+	uint64_t sum = 0, other = 0, carries = 0;
 
-	for (; len >= 32; len -= 32, at += 32) { /* two chains of additions, each carry a 1 (RFC 1071 2.C, 2.D) */
+	for (; n >= 4; n -= 4, at += 32) {
 		uint64_t a = double_at(at), b = double_at(at + 8), c = double_at(at + 16), d = double_at(at + 24);
 
 		sum += a;
@@ -44,11 +42,22 @@ uint64_t csum_add(uint64_t sum, const void *data, size_t len)
 		other += d;
 		carries += other < d;
 	}
-	for (; len >= 8; len -= 8, at += 8) {
+	for (; n; n--, at += 8) {
 		uint64_t a = double_at(at);
 
 		sum += a;
 		carries += sum < a;
 	}
-	return (sum & UINT32_MAX) + (sum >> 32) + (other & UINT32_MAX) + (other >> 32) + carries + tail(at, len);
+	return (sum & UINT32_MAX) + (sum >> 32) + (other & UINT32_MAX) + (other >> 32) + carries;
+}
+
+APART uint64_t csum_add(uint64_t sum, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	if (len >= 8) {
+		sum += eights(at, len / 8);
+		at += len & ~(size_t)7;
+	}
+	return add_tail(sum, at, len);
 }

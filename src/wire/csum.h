@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * csum.h - the Internet checksum (RFC 1071). Sums are carried as 64 bits and folded once at the end. They are of words
- * in network order; words of 16 and 32 bits may be added to a sum directly, since csum_add() keeps it below 2^40.
+ * in network order; words of 16 and 32 bits may be added to a sum directly: what csum_add() adds is below 2^36.
  */
 #pragma once
 #include "wire/addr.h"
@@ -18,6 +18,12 @@ static inline uint16_t csum_fold(uint64_t sum)
 	half += half >> 16 | half << 16;
 	return (uint16_t) ~(half >> 16);
 }
+
+/*
+ * What is right adds up to a multiple of ffff, the zero of ones' complement: with a constant a compiler needs no division for it.
+ * The sum is not of zeros only: a version or a protocol is in it.
+ */
+static inline bool csum_is_good(uint64_t sum) { return sum % 0xffff == 0; }
 
 /*
  * RFC 9293 3.1, RFC 8200 8.1. One for both families: the mark of an IPv4 address, ffff, is a zero in ones' complement,

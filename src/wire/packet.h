@@ -17,7 +17,12 @@ enum { IPV6_EXTENSIONS_MAX = 8 }; /* headers before TCP; with more the packet is
 enum { WIRE_HEADERS_MAX = IPV6_HEADER_LEN + TCP_HEADER_LEN + TCP_OPTIONS_MAX };
 
 struct tcp_opts {
-	bool has_mss, has_wscale, has_ts, sack_permitted;
+	union {
+		struct {
+			bool has_mss, has_wscale, has_ts, sack_permitted;
+		};
+		uint32_t kinds; /* these at once: 0, OPTS_ONLY_TS */
+	};
 	uint8_t n_sack;
 	uint8_t wscale; /* as sent; the reader caps it at 14 (RFC 7323 2.3) */
 	uint16_t mss;
@@ -26,6 +31,8 @@ struct tcp_opts {
 		seq_t from, to;
 	} sack[SACK_BLOCKS_MAX];
 };
+
+enum { OPTS_ONLY_TS = WIRE_LITTLE_ENDIAN ? 1 << 16 : 1 << 8 };
 
 /* A TCP segment with its addresses. */
 struct seg {

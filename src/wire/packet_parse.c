@@ -6,6 +6,7 @@
 enum { PROTO_HOP_BY_HOP = 0, PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_ROUTING = 43, PROTO_FRAGMENT = 44, PROTO_ICMP6 = 58 };
 enum { PROTO_DESTINATION = 60 };
 enum { IPV4_OFFSET = 0x1fff, IPV4_MORE_OR_OFFSET = 0x3fff, IPV6_MORE_OR_OFFSET = 0xfff9 };
+enum { TS_WORDS_LEN = 12 }; /* two NOPs and timestamps */
 enum { ICMP_HEADER_LEN = 8, TCP_ECHOED_LEN = 8 }; /* an ICMP error carries at least 8 octets of what it is about */
 
 /* What an IP packet carries. */
@@ -45,42 +46,35 @@ static enum wire_verdict skip_extensions(struct upper *u)
 	return WIRE_OTHER;
 }
 
-/* The IP header. WIRE_TCP: u is what is carried, of any protocol, and the addresses are in s. */
-static inline enum wire_verdict parse_ipv4(struct seg *s, const uint8_t *data, size_t len, struct upper *u)
+static inline void take_ipv4(struct seg *s, const uint8_t *data)
 {
-	uint32_t w0, w1, w2, src, dst, first, third, header, total;
-	uint64_t addresses, sum;
+	s->src = addr_from_v4_word(word_at(data + 12));
+	s->dst = addr_from_v4_word(word_at(data + 16));
+	s->tos = data[1];
+	s->ttl = data[8];
+	s->may_fragment = false; /* so that what was read can be written */
+}
+
+/* The IP header. WIRE_TCP: u is what is carried, of any protocol, and the addresses are in s. */
+static enum wire_verdict parse_ipv4(struct seg *s, const uint8_t *data, size_t len, struct upper *u)
+{
+	uint32_t header, total;
 
 	if (len < IPV4_HEADER_LEN)
 		return WIRE_BAD_IP;
-	w0 = word_at(data);
-	w1 = word_at(data + 4);
-	w2 = word_at(data + 8);
-	src = word_at(data + 12);
-	dst = word_at(data + 16);
-	first = be32(w0);
-	third = be32(w2);
-	header = (first >> 24 & 15) * 4;
-	total = first & 0xffff;
+	header = (data[0] & 15U) * 4;
+	total = get16(data + 2);
 	if (header < IPV4_HEADER_LEN || total < header || total > len)
 		return WIRE_BAD_IP;
-	addresses = (uint64_t)src + dst;
-	sum = addresses + w0 + w1 + w2;
-	if (header > IPV4_HEADER_LEN)
-		sum = csum_add(sum, data + IPV4_HEADER_LEN, header - IPV4_HEADER_LEN);
-	if (csum_fold(sum) != 0)
+	if (!csum_is_good(csum_add(0, data, header)))
 		return WIRE_BAD_IP;
-	if (be32(w1) & IPV4_MORE_OR_OFFSET)
+	if (get16(data + 6) & IPV4_MORE_OR_OFFSET)
 		return WIRE_FRAGMENT;
-	s->src = addr_from_v4_word(src);
-	s->dst = addr_from_v4_word(dst);
-	s->tos = (uint8_t)(first >> 16);
-	s->ttl = (uint8_t)(third >> 24);
-	s->may_fragment = false; /* so that what was read can be written */
+	take_ipv4(s, data);
 	u->at = data + header;
 	u->len = total - header;
-	u->protocol = (uint8_t)(third >> 16);
-	u->pseudo = addresses + be32((uint32_t)u->protocol << 16 | u->len);
+	u->protocol = data[9];
+	u->pseudo = csum_pseudo(&s->src, &s->dst, u->protocol, u->len);
 	return WIRE_TCP;
 }
 
@@ -170,8 +164,8 @@ static inline size_t parse_usual_options(struct tcp_opts *o, const uint8_t *at, 
 	return (size_t)(at - start);
 }
 
-/* False: an option's length is impossible. */
-static bool parse_options(struct tcp_opts *o, const uint8_t *at, size_t len)
+/* False: an option's length is impossible. Out of line: what is not in SYNs has timestamps only, or none. */
+static APART bool parse_options(struct tcp_opts *o, const uint8_t *at, size_t len)
 {
 	size_t usual = parse_usual_options(o, at, len);
 
@@ -194,58 +188,54 @@ static bool parse_options(struct tcp_opts *o, const uint8_t *at, size_t len)
 	return true;
 }
 
-/* Text and whatever options the fast path did not sum. */
-static inline bool sum_is_good(uint64_t sum, const uint8_t *rest, size_t len)
+static inline void take_tcp(struct seg *s, const uint8_t *at)
 {
-	if (len)
-		sum = csum_add(sum, rest, len);
-	return csum_fold(sum) == 0;
+	uint32_t ports = get32(at), flags = get32(at + 12);
+
+	s->sport = (uint16_t)(ports >> 16);
+	s->dport = (uint16_t)ports;
+	s->seq = seq(get32(at + 4));
+	s->ack = seq(get32(at + 8));
+	s->flags = (uint8_t)(flags >> 16);
+	s->wnd = (uint16_t)flags;
+	s->urg = get16(at + 18);
+	s->opts.kinds = 0;
+	s->opts.n_sack = 0;
 }
 
-static inline enum wire_verdict parse_tcp(struct seg *s, struct upper u, unsigned how)
+/*
+ * RFC 9293 3.1. What follows the part of fixed length is options_len octets of options, then text. Of segments that are no SYN nearly
+ * all have timestamps only, in the usual form, or no options: these are not searched. The checksum is told of before options
+ * that are none.
+ */
+static inline enum wire_verdict parse_tcp(struct seg *s, const struct upper *u, unsigned how)
 {
-	uint32_t ports, number, ack, w3, w4, fourth, header, summed = TCP_HEADER_LEN;
-	bool plain_ts, check = !(how & PACKET_NO_TCP_CSUM);
-	uint64_t sum;
+	const uint8_t *at = u->at, *options = at + TCP_HEADER_LEN, *rest = options;
+	uint32_t options_len = (at[12] >> 4) * 4U - TCP_HEADER_LEN, left = u->len - TCP_HEADER_LEN;
+	uint64_t sum = u->pseudo;
+	bool plain_ts = options_len == TS_WORDS_LEN && left >= TS_WORDS_LEN && word_at(options) == be32(OPT_WORD_TS);
 
-	if (u.len < TCP_HEADER_LEN)
+	if (options_len > left) /* or a header of less than its 20 octets: below 0 */
 		return WIRE_BAD_TCP;
-	ports = word_at(u.at);
-	number = word_at(u.at + 4);
-	ack = word_at(u.at + 8);
-	w3 = word_at(u.at + 12);
-	w4 = word_at(u.at + 16);
-	sum = u.pseudo + ports + number + ack + w3 + w4;
-	fourth = be32(w3);
-	header = (fourth >> 28) * 4;
-	if (header < TCP_HEADER_LEN || header > u.len)
-		return WIRE_BAD_TCP;
-	s->opts.has_mss = s->opts.has_wscale = s->opts.has_ts = s->opts.sack_permitted = false;
-	s->opts.n_sack = 0;
-	plain_ts = header == TCP_HEADER_LEN + 12 && word_at(u.at + 20) == be32(OPT_WORD_TS);
+	take_tcp(s, at);
+	sum += (uint64_t)word_at(at) + word_at(at + 4) + word_at(at + 8) + word_at(at + 12) + word_at(at + 16);
+	s->len = left - options_len;
+	s->text = s->len ? options + options_len : NULL;
 	if (plain_ts) {
-		uint32_t val = word_at(u.at + 24), ecr = word_at(u.at + 28);
-
-		s->opts.has_ts = true;
-		s->opts.tsval = be32(val);
-		s->opts.tsecr = be32(ecr);
-		sum += (uint64_t)be32(OPT_WORD_TS) + val + ecr;
-		summed = header;
+		sum += (uint64_t)word_at(options) + word_at(options + 4) + word_at(options + 8);
+		parse_ts(&s->opts, options + 4);
+		rest += TS_WORDS_LEN;
+		left -= TS_WORDS_LEN;
 	}
-	if (check && !sum_is_good(sum, u.at + summed, u.len - summed))
-		return WIRE_BAD_CSUM;
-	if (!plain_ts && !parse_options(&s->opts, u.at + TCP_HEADER_LEN, header - TCP_HEADER_LEN))
-		return WIRE_BAD_TCP;
-	s->sport = (uint16_t)(be32(ports) >> 16);
-	s->dport = (uint16_t)be32(ports);
-	s->seq = seq(be32(number));
-	s->ack = seq(be32(ack));
-	s->flags = (uint8_t)(fourth >> 16);
-	s->wnd = (uint16_t)fourth;
-	s->urg = (uint16_t)be32(w4);
-	s->len = u.len - header;
-	s->text = s->len ? u.at + header : NULL;
-	return WIRE_TCP;
+	if (!(how & PACKET_NO_TCP_CSUM)) {
+		if (left)
+			sum = csum_add(sum, rest, left);
+		if (!csum_is_good(sum))
+			return WIRE_BAD_CSUM;
+	}
+	if (plain_ts || options_len == 0 || parse_options(&s->opts, options, options_len))
+		return WIRE_TCP;
+	return WIRE_BAD_TCP;
 }
 
 /* Errors about a packet (RFC 1122 3.2.2, RFC 4443 3); redirects are routing's. */
@@ -315,7 +305,7 @@ static enum wire_verdict parse_ipv4_packet(struct packet *p, const uint8_t *data
 	if (verdict != WIRE_TCP)
 		return verdict;
 	if (u.protocol == PROTO_TCP)
-		return parse_tcp(&p->seg, u, how);
+		return u.len < TCP_HEADER_LEN ? WIRE_BAD_TCP : parse_tcp(&p->seg, &u, how);
 	return u.protocol == PROTO_ICMP ? parse_icmp(&p->icmp, u, false) : WIRE_OTHER;
 }
 
@@ -327,18 +317,47 @@ static enum wire_verdict parse_ipv6_packet(struct packet *p, const uint8_t *data
 	if (verdict != WIRE_TCP)
 		return verdict;
 	if (u.protocol == PROTO_TCP)
-		return parse_tcp(&p->seg, u, how);
+		return u.len < TCP_HEADER_LEN ? WIRE_BAD_TCP : parse_tcp(&p->seg, &u, how);
 	return u.protocol == PROTO_ICMP6 ? parse_icmp(&p->icmp, u, true) : WIRE_OTHER;
+}
+
+static APART enum wire_verdict parse_any(struct packet *p, const uint8_t *data, size_t len, unsigned how)
+{
+	unsigned version = len ? data[0] >> 4 : 0;
+
+	if (version == 4)
+		return parse_ipv4_packet(p, data, len, how);
+	return version == 6 ? parse_ipv6_packet(p, data, len, how) : WIRE_BAD_IP;
+}
+
+/*
+ * TCP in IPv4 without options, in one piece, undamaged: what nearly every packet is. False: it is something else, and nothing
+ * has been said of it; parse_any() finds out what.
+ */
+static inline bool is_usual(const uint8_t *data, size_t len)
+{
+	enum { VERSION_4_NO_OPTIONS = 0x45 };
+	uint32_t total;
+
+	if (len < IPV4_HEADER_LEN || data[0] != VERSION_4_NO_OPTIONS || data[9] != PROTO_TCP)
+		return false;
+	total = get16(data + 2);
+	if (total < IPV4_HEADER_LEN + TCP_HEADER_LEN || total > len || word_at(data + 4) & be32(IPV4_MORE_OR_OFFSET))
+		return false;
+	return csum_is_good((uint64_t)word_at(data) + word_at(data + 4) + word_at(data + 8) + word_at(data + 12) +
+			    word_at(data + 16));
 }
 
 enum wire_verdict packet_parse(struct packet *p, const uint8_t *data, size_t len, unsigned how)
 {
-	unsigned version = len ? data[0] >> 4 : 0;
+	if (is_usual(data, len)) {
+		struct upper u = {.at = data + IPV4_HEADER_LEN, .len = get16(data + 2) - IPV4_HEADER_LEN};
 
-	p->verdict = WIRE_BAD_IP;
-	if (version == 4)
-		p->verdict = parse_ipv4_packet(p, data, len, how);
-	else if (version == 6)
-		p->verdict = parse_ipv6_packet(p, data, len, how);
+		u.pseudo = (uint64_t)word_at(data + 12) + word_at(data + 16) + be32(PROTO_TCP << 16 | u.len);
+		take_ipv4(&p->seg, data);
+		p->verdict = parse_tcp(&p->seg, &u, how);
+	} else {
+		p->verdict = parse_any(p, data, len, how);
+	}
 	return p->verdict;
 }

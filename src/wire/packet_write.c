@@ -20,10 +20,10 @@ static inline void put(struct cursor *c, uint32_t v)
 	c->sum += w;
 }
 
-static inline bool has_only_ts(const struct tcp_opts *o)
-{
-	return o->has_ts & !(o->has_mss | o->has_wscale | o->sack_permitted | o->n_sack);
-}
+_Static_assert(offsetof(struct tcp_opts, has_ts) == 2, "OPTS_ONLY_TS");
+
+/* The usual: timestamps and no other option. */
+static inline bool has_only_ts(const struct tcp_opts *o) { return o->kinds == OPTS_ONLY_TS && !o->n_sack; }
 
 /* Octets of all options but SACK blocks. */
 static inline size_t fixed_len(const struct tcp_opts *o)
@@ -41,7 +41,7 @@ static unsigned sack_blocks(const struct tcp_opts *o)
 	return o->n_sack < room ? o->n_sack : (unsigned)room;
 }
 
-static inline size_t options_len(const struct tcp_opts *o)
+static APART size_t options_len(const struct tcp_opts *o)
 {
 	size_t len = fixed_len(o);
 
@@ -56,98 +56,101 @@ size_t packet_header_len(const struct seg *s)
 }
 
 /* In the order of Linux, each kind in words of its own, so that a reader finds the usual ones at once. */
-static void put_options(struct cursor *c, const struct tcp_opts *o)
+static APART struct cursor put_options(struct cursor c, const struct tcp_opts *o)
 {
 	if (o->has_mss)
-		put(c, OPT_WORD_MSS | o->mss);
+		put(&c, OPT_WORD_MSS | o->mss);
 	if (o->has_ts) {
-		put(c, o->sack_permitted ? OPT_WORD_SACK_TS : OPT_WORD_TS);
-		put(c, o->tsval);
-		put(c, o->tsecr);
+		put(&c, o->sack_permitted ? OPT_WORD_SACK_TS : OPT_WORD_TS);
+		put(&c, o->tsval);
+		put(&c, o->tsecr);
 	} else if (o->sack_permitted) {
-		put(c, OPT_WORD_SACK_PERMITTED);
+		put(&c, OPT_WORD_SACK_PERMITTED);
 	}
 	if (o->has_wscale)
-		put(c, OPT_WORD_WSCALE | o->wscale);
+		put(&c, OPT_WORD_WSCALE | o->wscale);
 	if (o->n_sack) {
 		unsigned n = sack_blocks(o);
 
-		put(c, OPT_WORD_SACK | (2 + OPT_SACK_BLOCK_LEN * n));
+		put(&c, OPT_WORD_SACK | (2 + OPT_SACK_BLOCK_LEN * n));
 		for (unsigned i = 0; i < n; i++) {
-			put(c, o->sack[i].from.v);
-			put(c, o->sack[i].to.v);
+			put(&c, o->sack[i].from.v);
+			put(&c, o->sack[i].to.v);
 		}
 	}
+	return c;
 }
 
-/* The sum is checksummed and starts anew with the pseudo header. */
-static inline void put_ipv4(struct cursor *c, const struct seg *s, uint32_t tcp_len)
+/* Two halves as they stand in memory. */
+static inline uint32_t word_of(uint16_t first, uint16_t second)
 {
-	uint32_t ttl = s->ttl ? s->ttl : DEFAULT_TTL, src = s->src.w[3], dst = s->dst.w[3];
+	return WIRE_LITTLE_ENDIAN ? (uint32_t)second << 16 | first : (uint32_t)first << 16 | second;
+}
+
+/* RFC 791 3.1. The sum of the pseudo header. */
+static inline uint64_t put_ipv4(uint8_t *at, const struct seg *s, uint32_t tcp_len)
+{
+	uint32_t src = s->src.w[3], dst = s->dst.w[3];
 	uint32_t first = be32(0x45U << 24 | (uint32_t)s->tos << 16 | (IPV4_HEADER_LEN + tcp_len));
-	uint32_t third = ttl << 24 | PROTO_TCP << 16;
 	uint32_t second =
 		be32(s->may_fragment ? (uint32_t)s->id << 16 : IPV4_DF); /* DF: the id is free (RFC 6864 4.1) */
+	uint32_t third = be32((uint32_t)(s->ttl ? s->ttl : DEFAULT_TTL) << 24 | PROTO_TCP << 16);
 	uint64_t addresses = (uint64_t)src + dst;
 
-	word_put(c->at, first);
-	word_put(c->at + 4, second);
-	word_put(c->at + 8, be32(third | be16(csum_fold(addresses + first + second + be32(third)))));
-	word_put(c->at + 12, src);
-	word_put(c->at + 16, dst);
-	c->at += IPV4_HEADER_LEN;
-	c->sum = addresses + be32(PROTO_TCP << 16 | tcp_len);
+	must(addr_is_v4(&s->src));
+	word_put(at, first);
+	word_put(at + 4, second);
+	word_put(at + 8, third | word_of(0, csum_fold(addresses + first + second + third)));
+	word_put(at + 12, src);
+	word_put(at + 16, dst);
+	return addresses + be32(PROTO_TCP << 16 | tcp_len);
 }
 
-static void put_ipv6(struct cursor *c, const struct seg *s, uint32_t tcp_len)
+/* RFC 8200 3. The sum of the pseudo header. */
+static APART uint64_t put_ipv6(uint8_t *at, const struct seg *s, uint32_t tcp_len)
 {
-	uint32_t ttl = s->ttl ? s->ttl : DEFAULT_TTL;
-
-	put(c, 6U << 28 | (uint32_t)s->tos << 20);
-	put(c, tcp_len << 16 | PROTO_TCP << 8 | ttl);
-	memcpy(c->at, &s->src, sizeof(s->src));
-	memcpy(c->at + 16, &s->dst, sizeof(s->dst));
-	c->at += 32;
-	c->sum = csum_pseudo(&s->src, &s->dst, PROTO_TCP, tcp_len);
+	must(!addr_is_v4(&s->src));
+	word_put(at, be32(6U << 28 | (uint32_t)s->tos << 20));
+	word_put(at + 4, be32(tcp_len << 16 | PROTO_TCP << 8 | (s->ttl ? s->ttl : DEFAULT_TTL)));
+	memcpy(at + 8, &s->src, sizeof(s->src));
+	memcpy(at + 24, &s->dst, sizeof(s->dst));
+	return csum_pseudo(&s->src, &s->dst, PROTO_TCP, tcp_len);
 }
 
 size_t packet_write(uint8_t *buf, size_t cap, const struct seg *s, unsigned how)
 {
-	bool v4 = addr_is_v4(&s->dst), ts = has_only_ts(&s->opts);
+	bool v4 = addr_is_v4(&s->dst), only_ts = has_only_ts(&s->opts);
 	size_t ip_len = v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
-	size_t header = TCP_HEADER_LEN + (ts ? 12 : options_len(&s->opts));
-	size_t tcp_len = header + s->len, limit = v4 ? IP_LEN_MAX - IPV4_HEADER_LEN : IP_LEN_MAX;
-	struct cursor c;
-	uint16_t csum = 0;
-	uint8_t *last;
+	size_t header = TCP_HEADER_LEN + (only_ts ? 12 : options_len(&s->opts));
+	size_t tcp_len = header + s->len, len = ip_len + tcp_len;
+	struct cursor c = {.at = buf + ip_len};
+	uint32_t urg = be32(s->urg), csum = 0;
+	uint8_t *csum_at = c.at + 16;
 
-	must(v4 == addr_is_v4(&s->src));
-	if (tcp_len > limit || ip_len + tcp_len > cap)
+	if (len > cap || (v4 ? len : tcp_len) > IP_LEN_MAX)
 		return 0;
-	c.at = buf;
-	c.sum = 0;
-	if (v4)
-		put_ipv4(&c, s, (uint32_t)tcp_len);
-	else
-		put_ipv6(&c, s, (uint32_t)tcp_len);
+	c.sum = v4 ? put_ipv4(buf, s, (uint32_t)tcp_len) : put_ipv6(buf, s, (uint32_t)tcp_len);
 	put(&c, (uint32_t)s->sport << 16 | s->dport);
 	put(&c, s->seq.v);
 	put(&c, s->ack.v);
 	put(&c, (uint32_t)header << 26 | (uint32_t)s->flags << 16 | s->wnd);
-	last = c.at;
-	c.sum += be32(s->urg);
+	c.sum += urg;
 	c.at += 4;
-	if (ts) {
+	if (only_ts) {
 		put(&c, OPT_WORD_TS);
 		put(&c, s->opts.tsval);
 		put(&c, s->opts.tsecr);
 	} else {
-		put_options(&c, &s->opts);
+		c = put_options(c, &s->opts);
 	}
-	if (s->len && s->text)
-		memcpy(c.at, s->text, s->len);
+	if (s->len) {
+		if (s->text)
+			memcpy(c.at, s->text, s->len);
+		if (!(how & PACKET_NO_TCP_CSUM))
+			c.sum = csum_add(c.sum, c.at, s->len);
+	}
 	if (!(how & PACKET_NO_TCP_CSUM))
-		csum = csum_fold(s->len ? csum_add(c.sum, s->text ? s->text : c.at, s->len) : c.sum);
-	word_put(last, be32((uint32_t)be16(csum) << 16 | s->urg));
-	return ip_len + tcp_len;
+		csum = word_of(csum_fold(c.sum), 0);
+	word_put(csum_at, csum | urg);
+	return len;
 }
