@@ -73,18 +73,20 @@ int addrs_add(struct addrs *a, const struct addr *address)
 	return n;
 }
 
-int addrs_find(struct addrs *a, const struct addr *address)
+static APART int search(struct addrs *a, const struct addr *address)
 {
-	uint16_t n;
+	uint16_t n = a->slots[slot_of(a, address)];
 
-	if (a->last.d[0] == address->d[0] && a->last.d[1] == address->d[1])
-		return a->last_n;
-	n = a->slots[slot_of(a, address)];
 	if (n == EMPTY)
 		return -1;
 	a->last = *address;
 	a->last_n = n;
 	return n;
+}
+
+int addrs_find(struct addrs *a, const struct addr *address)
+{
+	return addr_eq(&a->last, address) ? a->last_n : search(a, address);
 }
 
 const struct addr *addrs_get(const struct addrs *a, laddr_t n)

@@ -265,14 +265,6 @@ struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t h
 	return NULL;
 }
 
-struct conn *conn_find_recent(const struct engine *e, const struct tuple *t)
-{
-	for (size_t i = 0; i < ARRAY_LEN(e->recent); i++)
-		if (e->recent[i] && tuple_eq(&e->recent[i]->t, t))
-			return e->recent[i];
-	return NULL;
-}
-
 struct conn *conn_find_for_seg(struct engine *e, const struct tuple *t, uint64_t hash)
 {
 	struct conn *c = conn_find(e, t, hash);

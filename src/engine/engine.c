@@ -198,7 +198,8 @@ int la_init(void *mem, size_t size, const struct la_config *cfg, struct la_engin
 	l = layout_of(&filled);
 	if (size < l.total)
 		return -ENOMEM;
-	*e = (struct engine){.cfg = filled, .now = filled.now, .cookies_at = NSEC_NEVER};
+	*e = (struct engine){.cfg = filled, .cookies_at = NSEC_NEVER};
+	engine_now(e, filled.now);
 	e->tuple_key = key_for(&filled, "tuple");
 	e->secret_key = key_for(&filled, "secret");
 	e->cookie_key = key_for(&filled, "cookies");
@@ -252,11 +253,18 @@ int la_knobs_load(struct la_engine *h, const char *text, size_t len, unsigned *r
 
 /* ---- packets and time ---- */
 
-void engine_now(struct engine *e, nsec_t now)
+static APART void time_goes_on(struct engine *e, nsec_t now)
 {
 	must(now >= e->now);
 	must(now < NSEC_NEVER / 2); /* every deadline is a sum */
 	e->now = now;
+	e->now_ms = (uint32_t)(now / NSEC_PER_MS);
+}
+
+void engine_now(struct engine *e, nsec_t now)
+{
+	if (now != e->now) /* many calls come at one time */
+		time_goes_on(e, now);
 }
 
 /* What lingering closes waited for may have come (close.c). */

@@ -31,7 +31,8 @@ struct pmtu_slot {
 enum { PMTU_SLOTS = 256 };
 
 struct engine {
-	nsec_t now;
+	nsec_t now; /* of engine_now() */
+	uint32_t now_ms; /* the same in milliseconds, as timestamps count */
 	struct la_config cfg;
 	struct knobs k;
 	struct counters n;
@@ -110,8 +111,6 @@ struct conn *conn_new_child(
 void conn_hash_in(struct conn *c); /* c->t is set; and c->hash, or it is 0: computed here */
 void conn_hash_out(struct conn *c);
 struct conn *conn_find(const struct engine *e, const struct tuple *t, uint64_t hash);
-/* Segments come in trains, and answers to them: the last two connections are found without a hash. NULL: it is neither. */
-struct conn *conn_find_recent(const struct engine *e, const struct tuple *t);
 struct conn *conn_find_for_seg(struct engine *e, const struct tuple *t, uint64_t hash); /* and remembers it as recent */
 /*
  * The connection is over: takes edge `id` (to CLOSED), leaves the table, stops its timers, gives port and bucket back, throws
@@ -334,7 +333,10 @@ struct secret {
 	uint32_t ts_offset; /* 0 with tcp_timestamps = 2 */
 };
 struct secret secret_of(const struct engine *e, uint64_t hash); /* of the four-tuple with this tuple_hash() */
-uint32_t ts_clock_ms(const struct engine *e); /* TSval without the offset */
+static inline uint32_t ts_clock_ms(const struct engine *e) /* TSval without the offset */
+{
+	return e->now_ms;
+}
 uint32_t secret_gap(const struct engine *e, const struct tuple *t); /* 0..65535 */
 seq_t cookie_make(const struct engine *e, const struct tuple *t, const struct seg *syn, uint16_t *ret_mss);
 bool cookie_check(const struct engine *e, const struct tuple *t, const struct seg *ack, uint16_t *ret_mss);

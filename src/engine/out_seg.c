@@ -13,22 +13,31 @@ static void address(const struct conn *c, struct seg *s)
 	s->tos = c->opt.tos;
 	s->ttl = c->opt.ttl;
 	s->may_fragment = pmtu_may_fragment(c);
-	s->id = (uint16_t)(c->hash + c->segs_out);
+	if (s->may_fragment)
+		s->id = (uint16_t)(c->hash + c->segs_out);
 	s->text = NULL;
-	s->opts.has_mss = s->opts.has_wscale = s->opts.sack_permitted = false;
+	s->opts.kinds = c->ts_ok ? OPTS_ONLY_TS : 0;
 	s->opts.n_sack = 0;
 	s->opts.tsval = ts_clock_ms(c->eng) + c->ts_offset;
 	s->opts.tsecr = c->ts_recent;
 }
 
-static void copy_text(const struct conn *c, seq_t from, uint8_t *to, uint32_t len)
+/*
+ * Where the text is: in the ring, or, where it goes on at the ring's beginning, put into its place in the packet. s is complete but for
+ * that.
+ */
+static void find_text(const struct conn *c, struct seg *s, uint8_t *buf)
 {
-	uint32_t size = c->eng->cfg.send_buffer, at = (from.v - c->iss.v - 1) & (size - 1);
-	uint32_t first = len < size - at ? len : size - at;
+	uint32_t size = c->eng->cfg.send_buffer, at = (s->seq.v - c->iss.v - 1) & (size - 1), first = size - at;
+	uint8_t *to;
 
+	if (s->len <= first) {
+		s->text = c->snd_buf + at;
+		return;
+	}
+	to = buf + packet_header_len(s);
 	memcpy(to, c->snd_buf + at, first);
-	if (first < len)
-		memcpy(to + first, c->snd_buf, len - first);
+	memcpy(to + first, c->snd_buf, s->len - first);
 }
 
 size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
@@ -42,12 +51,11 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 	s.wnd = rcv_wnd_field(c);
 	s.len = o.len;
 	ecn_mark(c, &s);
-	s.opts.has_ts = c->ts_ok;
 	if (c->n_gaps || c->dsack_due)
 		rcv_sack_blocks(c, &s.opts);
 	c->dsack_due = false;
 	if (o.len) {
-		copy_text(c, o.seq, buf + packet_header_len(&s), o.len);
+		find_text(c, &s, buf);
 		c->bytes_sent += o.len;
 		c->last_sent_at = c->eng->now;
 	}
@@ -72,7 +80,6 @@ size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap)
 	/* RFC 7323 2.2, 3.2: a SYN offers what the knobs said at connect(), a SYN+ACK agrees. */
 	s.opts.has_wscale = c->wscale_ok;
 	s.opts.wscale = c->rcv_wscale;
-	s.opts.has_ts = c->ts_ok;
 	s.opts.sack_permitted = c->sack_ok;
 	if (answers)
 		c->last_ack_sent = c->rcv_nxt;

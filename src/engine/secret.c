@@ -24,8 +24,6 @@ struct secret secret_of(const struct engine *e, uint64_t hash)
 	};
 }
 
-uint32_t ts_clock_ms(const struct engine *e) { return (uint32_t)(e->now / NSEC_PER_MS); }
-
 uint32_t secret_gap(const struct engine *e, const struct tuple *t)
 {
 	return (uint32_t)tuple_hash(e->gap_key, t) & UINT16_MAX;

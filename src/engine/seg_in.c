@@ -77,30 +77,35 @@ static void conn_seg_in(struct conn *c, struct seg *s)
 	seg_arrives_other(c, s);
 }
 
-static void tcp_in(struct engine *e, struct seg *s)
+/* Segments come in trains, and answers to them: the last two connections are found without a tuple and its hash. */
+static struct conn *recent(const struct engine *e, laddr_t laddr, const struct seg *s)
 {
-	int laddr = addrs_find(e->addrs, &s->dst);
-	struct tuple t = {.raddr = s->src, .lport = s->dport, .rport = s->sport};
+	for (size_t i = 0; i < ARRAY_LEN(e->recent); i++) {
+		struct conn *c = e->recent[i];
+
+		if (c && c->t.rport == s->sport && c->t.lport == s->dport && c->t.laddr == laddr &&
+		    addr_eq(&c->t.raddr, &s->src))
+			return c;
+	}
+	return NULL;
+}
+
+static APART void tcp_for_another(struct engine *e, laddr_t laddr, struct seg *s)
+{
+	struct tuple t = {.raddr = s->src, .laddr = laddr, .lport = s->dport, .rport = s->sport};
 	bool v6 = !addr_is_v4(&s->src);
 	struct conn *c;
 	uint64_t hash;
 	tw_id id;
 
-	if (laddr < 0 || !addr_is_unicast(&s->src)) { /* MUST-57, MUST-63: nothing but unicast */
+	if (!addr_is_unicast(&s->src)) { /* MUST-57, MUST-63: nothing but unicast; no connection has such a peer */
 		e->n.la_in_bad_ip++;
 		return;
 	}
 	e->n.in_segs++;
-	t.laddr = (laddr_t)laddr;
-	c = conn_find_recent(e, &t);
-	if (c) {
-		conn_seg_in(c, s);
-		return;
-	}
 	hash = tuple_hash(e->tuple_key, &t);
 	if (s->flags & F_SYN)
 		twstore_prefetch(tw_of(e, v6), hash);
-
 	c = conn_find_for_seg(e, &t, hash);
 	if (c) {
 		conn_seg_in(c, s);
@@ -116,6 +121,24 @@ static void tcp_in(struct engine *e, struct seg *s)
 		seg_arrives_listen(c, s, &t, hash, NULL);
 	else
 		seg_arrives_closed(e, s, &t);
+}
+
+static void tcp_in(struct engine *e, struct seg *s)
+{
+	int laddr = addrs_find(e->addrs, &s->dst);
+	struct conn *c;
+
+	if (laddr < 0) {
+		e->n.la_in_bad_ip++;
+		return;
+	}
+	c = recent(e, (laddr_t)laddr, s);
+	if (!c) {
+		tcp_for_another(e, (laddr_t)laddr, s);
+		return;
+	}
+	e->n.in_segs++;
+	conn_seg_in(c, s);
 }
 
 /* ---- ICMP ---- */
@@ -244,11 +267,9 @@ static void icmp_in(struct engine *e, const struct icmp_error *i)
 
 /* ---- the packet ---- */
 
-static void count_ecn(struct counters *n, const uint8_t *packet)
+static void count_ecn(struct counters *n, bool v4, unsigned field)
 {
-	bool v4 = packet[0] >> 4 == 4;
-
-	switch ((v4 ? packet[1] : packet[1] >> 4) & ECN_MASK) {
+	switch (field) {
 	case ECN_NOT_ECT:
 		n->in_no_ect += v4;
 		n->in6_no_ect += !v4;
@@ -284,19 +305,15 @@ static void bad_segment(struct engine *e, bool checksum)
 	e->n.in_csum_errors += checksum;
 }
 
-void seg_in(struct engine *e, const uint8_t *packet, size_t len)
+static COLD void not_tcp_in(struct engine *e, const struct packet *p, const uint8_t *packet, size_t len)
 {
-	struct packet p;
-	enum wire_verdict verdict = packet_parse(&p, packet, len, e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0);
+	bool v4 = len && packet[0] >> 4 == 4;
 
-	if (verdict != WIRE_BAD_IP)
-		count_ecn(&e->n, packet);
-	switch (verdict) {
-	case WIRE_TCP:
-		tcp_in(e, &p.seg);
-		return;
+	if (p->verdict != WIRE_BAD_IP)
+		count_ecn(&e->n, v4, (v4 ? packet[1] : packet[1] >> 4) & ECN_MASK);
+	switch (p->verdict) {
 	case WIRE_ICMP_ERROR:
-		icmp_in(e, &p.icmp);
+		icmp_in(e, &p->icmp);
 		return;
 	case WIRE_OTHER:
 		e->n.la_in_other++;
@@ -316,8 +333,24 @@ void seg_in(struct engine *e, const uint8_t *packet, size_t len)
 		else
 			bad_segment(e, true);
 		return;
+	case WIRE_TCP:
 	case N_WIRE_VERDICTS:
 		break;
 	}
 	must_not_reach("a verdict of packet_parse() that is none");
+}
+
+void seg_in(struct engine *e, const uint8_t *packet, size_t len)
+{
+	struct packet p;
+
+	if (packet_parse(&p, packet, len, e->cfg.checksums_done ? PACKET_NO_TCP_CSUM : 0) != WIRE_TCP) {
+		not_tcp_in(e, &p, packet, len);
+		return;
+	}
+	if (packet[0] >> 4 == 4 && (p.seg.tos & ECN_MASK) == ECN_NOT_ECT) /* most */
+		e->n.in_no_ect++;
+	else
+		count_ecn(&e->n, packet[0] >> 4 == 4, p.seg.tos & ECN_MASK);
+	tcp_in(e, &p.seg);
 }
