@@ -163,6 +163,24 @@ static uint32_t find_peer(struct watch *w, const struct shadow *s, seq_t irs)
 	return 0;
 }
 
+/*
+ * The ACK of a cookie has no window scale option, and what it echoes only the host can read. But the other end knows what its
+ * SYN said and what the SYN+ACK did.
+ */
+static void learn_cookie_scale(struct watch *w, struct shadow *s)
+{
+	uint32_t peer = w->inc[s->inc].peer;
+	const struct shadow *other = &w->shadow[w->inc[peer].shadow];
+
+	s->scale_unknown = !peer || other->inc != peer || other->scale_unknown;
+	if (s->scale_unknown)
+		return;
+	s->scaled_in = other->scaled_out;
+	s->scale_in = other->scale_out;
+	s->scaled_out = other->scaled_in;
+	s->scale_out = other->scale_in;
+}
+
 static void learn_irs(struct watch *w, struct shadow *s)
 {
 	struct incarnation *inc = &w->inc[s->inc];
@@ -181,8 +199,12 @@ static void learn_irs(struct watch *w, struct shadow *s)
 	}
 	s->rcv = seq_add(inc->irs, 1);
 	s->has_rcv = true;
-	s->scaled_in = w->in->opts.has_wscale;
-	s->scale_in = watch_scale(w->in);
+	if (inc->by_cookie) {
+		learn_cookie_scale(w, s);
+	} else {
+		s->scaled_in = w->in->opts.has_wscale;
+		s->scale_in = watch_scale(w->in);
+	}
 	if (!inc->has_iss && w->in->flags & F_ACK && !(w->in->flags & F_SYN)) {
 		inc->iss = seq_sub(w->in->ack, 1);
 		inc->has_iss = true;
@@ -212,7 +234,7 @@ static void begin(struct watch *w, struct shadow *s, bool passive)
 		s->reopening = true;
 	}
 	s->took_over = s->tw_inc && w->inc[s->tw_inc].has_iss && (s->time_wait || is_taken_over(w, s));
-	s->fin_out = s->has_right = s->has_adv = s->has_rcv = s->scaled_in = s->scaled_out = false;
+	s->fin_out = s->has_right = s->has_adv = s->has_rcv = s->scaled_in = s->scaled_out = s->scale_unknown = false;
 	s->scale_in = s->scale_out = 0;
 	s->data = (struct data_shadow){0};
 	if (w->n_incs == INCARNATIONS_MAX) {

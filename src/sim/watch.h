@@ -69,6 +69,7 @@ struct shadow { /* of a four-tuple at a host */
 	bool fin_out; /* this incarnation's FIN was on the wire */
 	bool has_right, has_adv, has_rcv;
 	bool scaled_in, scaled_out; /* the SYN that came, that went had a window scale option */
+	bool scale_unknown; /* made by the ACK of a cookie, and the other end has gone on */
 	uint8_t scale_in, scale_out; /* for windows that come, that we announce */
 	seq_t sent; /* one past the highest number sent */
 	seq_t right; /* the peer lets us send up to here */

@@ -75,7 +75,7 @@ static void check_ack(struct watch *w, struct shadow *s, const struct seg *g)
 	/* An orphan in FIN_WAIT_2 is a record, and a record rounds its window down. */
 	if (!synchronized(s) || g->flags & F_SYN || s->live == FIN_WAIT_2)
 		return;
-	if (inc->by_cookie) /* the scale is in the echo of a timestamp, with an offset that only the host knows */
+	if (s->scale_unknown)
 		return;
 	edge = seq_add(g->ack, window_of(s, g, s->scale_out));
 	if (s->has_adv && !w->rules[s->host].shrinks && seq_lt(seq_add(edge, 1U << s->scale_out), s->adv))
@@ -157,7 +157,7 @@ void watch_in_end(struct watch *w)
 		return;
 	if (seq_le(g->ack, w->inc[s->inc].iss) || seq_lt(s->sent, g->ack))
 		return;
-	if (w->inc[s->inc].by_cookie) /* the scale is not known here */
+	if (s->scale_unknown)
 		return;
 	past = seq_add(g->ack, window_of(s, g, s->scale_in));
 	s->right = s->has_right ? seq_max(s->right, past) : past;

@@ -299,6 +299,56 @@ TEST(a_window_taken_back__is_seen)
 	says(CHECK_WINDOW);
 }
 
+/* Host 1 answers the SYN with a cookie, and has forgotten it when the ACK comes. */
+static void open_by_cookie(bool known)
+{
+	fresh();
+	if (known) {
+		struct seg s = seg_of(0, F_SYN, 100, 0);
+
+		s.opts.has_wscale = true;
+		s.opts.wscale = 2;
+		edge(0, F5_03_ACTIVE_OPEN);
+		watch_out(w, 0, &s);
+		arriving = seg_of(1, F_SYN | F_ACK, 500, 101);
+		arriving.opts.has_wscale = true;
+		arriving.opts.wscale = 3;
+		watch_out(w, 1, &arriving);
+		watch_in_begin(w, 0, 0, IN_TCP, &arriving);
+		edge(0, F5_10_SYN_ACK);
+		watch_in_end(w);
+		sends(0, F_ACK, 101, 501);
+	}
+	begins(0, IN_TCP, F_ACK, 101, 501);
+	edge(1, F5_05_LISTEN_SYN);
+	edge(1, F5_09_SYN_ACKED);
+	watch_in_end(w);
+	assert_false(v.failed);
+}
+
+/* What the ACK does not say is known from the other end. */
+TEST(windows_of_a_connection_from_a_cookie__are_scaled)
+{
+	struct seg s;
+
+	for (uint16_t wnd = 998; wnd <= 999; wnd++) { /* in units of 8 octets, of which one may be lost in rounding */
+		open_by_cookie(true);
+		sends(1, F_ACK, 501, 101);
+		s = seg_of(1, F_ACK, 501, 101);
+		s.wnd = wnd;
+		watch_out(w, 1, &s);
+		assert_int_equal(v.failed, wnd == 998);
+	}
+	for (uint32_t at = 501 + 4000; at <= 501 + 4001; at++) {
+		open_by_cookie(true);
+		sends(1, F_FIN | F_ACK, at, 101);
+		assert_int_equal(v.failed, at == 501 + 4001);
+	}
+	open_by_cookie(false); /* nobody known sent that ACK */
+	sends(1, F_FIN | F_ACK, 501 + 4001, 101);
+	assert_false(v.failed);
+}
+
 TEST(words_from_the_dead__are_seen)
 {
 	open_both();
@@ -604,7 +654,8 @@ RUN(T(a_whole_life__breaks_no_rule), T(an_edge_from_another_state__is_a_broken_c
     T(a_time_wait_that_the_fin_did_not_restart__is_seen), T(a_time_wait_ended_against_the_knobs__is_seen),
     T(a_reset_nobody_sent__is_seen), T(numbers_out_of_bounds__are_seen),
     T(an_iss_within_the_connection_before__is_seen), T(an_ack_of_what_never_came__is_seen),
-    T(a_window_taken_back__is_seen), T(words_from_the_dead__are_seen), T(a_connection_that_stays__is_seen_at_the_end),
+    T(a_window_taken_back__is_seen), T(windows_of_a_connection_from_a_cookie__are_scaled),
+    T(words_from_the_dead__are_seen), T(a_connection_that_stays__is_seen_at_the_end),
     T(a_restart__ends_all_of_that_host), T(ports__are_taken_when_all_are), T(counters_that_do_not_add_up__are_seen),
     T(what_is_left_in_the_end__is_seen), T(sack_of_what_arrived__breaks_no_rule), T(sack_of_what_never_came__is_seen),
     T(sack_that_is_taken_back__is_seen), T(ect_on_new_text__breaks_no_rule), T(ect_where_it_must_not_be__is_seen),
