@@ -35,10 +35,10 @@ TEST(one_sacked__waits_a_quarter_of_the_round_trip)
 	rig_pass(&r, RTT_MS * MS);
 	SACK_IN(&r, 0, 3, 4);
 	assert_int_equal(c->rtx_kind, RTX_REO);
-	rig_pass(&r, 24 * MS);
+	rig_pass(&r, 26 * MS); /* the timer has 2 ms more, so that it does not wake for one segment of many */
 	EXPECT_SILENCE(&r);
 	assert_int_equal(c->rec.ca, CA_DISORDER);
-	rig_pass(&r, 4 * MS);
+	rig_pass(&r, 1 * MS);
 	expect_segment(&r, 0);
 	assert_int_equal(c->rec.ca, CA_RECOVERY);
 	assert_int_equal(c->board.lost, 3);
@@ -269,9 +269,11 @@ TEST(sack_of_what_was_sent_after_the_oldest__leaves_the_timeout)
 	rig_pass(&r, 10 * MS);
 	fly(&r, 4, 4);
 	rig_pass(&r, RTT_MS * MS);
+	at = c->timer_at[TIMER_RTX];
 	SACK_IN(&r, 0, 4, 7); /* 0 to 3 are lost; nothing is taken from the engine */
 	assert_int_equal(c->rec.ca, CA_RECOVERY);
-	at = c->timer_at[TIMER_RTX];
+	assert_int_equal(c->timer_at[TIMER_RTX], at);
+	r.now += 20 * MS;
 	rig_in(&r, (struct seg){.flags = F_ACK,
 				.seq = seq(IRS + 1),
 				.ack = seq(ISS + 1),
@@ -317,6 +319,57 @@ TEST(two_short_segments__are_a_measure)
 	assert_int_equal(rtt_min_us(c), 140 * 1000);
 }
 
+/* ---- more of the window ---- */
+
+TEST(reordering_window__never_beyond_a_round_trip)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t n = reordered(&r, 4), srtt_ms = (uint32_t)(c->srtt8_us / 8000);
+
+	c->rec.rack.steps = 100;
+	c->rec.rack.persist = 16;
+	SACK_IN(&r, n, n + 3, n + 4);
+	srtt_ms = (uint32_t)(c->srtt8_us / 8000);
+	rig_pass(&r, srtt_ms * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 3 * MS);
+	expect_segment(&r, n);
+}
+
+TEST(dsack__nothing_was_reordered__does_not_widen)
+{
+	FLIGHT(r, .sack = true);
+	const struct recovery *k = &rig_conn(&r)->rec;
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, RTT_MS * MS);
+	ack_segments(&r, 10);
+	fly(&r, 10, 1);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 11, 0, 1);
+	EXPECT_COUNT(&r, dsack_recv, 1);
+	assert_int_equal(k->reord_seen, 0);
+	assert_int_equal(k->rack.steps, 1);
+}
+
+/* A probe that came beside the original says that the timer was early, and nothing of the order on the path. */
+TEST(dsack_of_a_probe__does_not_widen)
+{
+	FLIGHT(r, .sack = true);
+	uint32_t n = reordered(&r, 1);
+
+	rig_pass(&r, 400 * MS);
+	expect_segment(&r, n);
+	EXPECT_COUNT(&r, loss_probes, 1);
+	SACK_IN(&r, n + 1, n, n + 1);
+	EXPECT_COUNT(&r, dsack_recv, 1);
+	assert_int_equal(rig_conn(&r)->rec.rack.steps, 1);
+}
+
 RUN(T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits_a_quarter_of_the_round_trip),
     T(reordering__that_heals_in_time__is_no_loss), T(tcp_recovery__without_a_threshold__waits_for_the_timer),
     T(retransmitted__ack_of_the_original__proves_nothing),
@@ -325,4 +378,6 @@ RUN(T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits
     T(widened_window__lasts_for_16_recoveries), T(timeout__what_was_sent_just_now__is_not_lost),
     T(timeout__its_retransmission_is_lost__recovery), T(sack_of_what_was_sent_before_the_oldest__puts_the_timeout_off),
     T(sack_of_what_was_sent_after_the_oldest__leaves_the_timeout),
-    T(lone_short_segment__is_no_measure_of_the_least_round_trip), T(two_short_segments__are_a_measure))
+    T(lone_short_segment__is_no_measure_of_the_least_round_trip), T(two_short_segments__are_a_measure),
+    T(reordering_window__never_beyond_a_round_trip), T(dsack__nothing_was_reordered__does_not_widen),
+    T(dsack_of_a_probe__does_not_widen))

@@ -325,6 +325,78 @@ TEST(full_scoreboard__holds_new_text_back)
 	check_board(&r);
 }
 
+/* ---- reordering ---- */
+
+TEST(sack_fills_a_hole_late__reordering)
+{
+	FLIGHT(r, .sack = true);
+	const struct recovery *k = &rig_conn(&r)->rec;
+
+	fly(&r, 0, 10);
+	SACK_IN(&r, 0, 5, 6);
+	assert_int_equal(k->reord_seen, 0);
+	SACK_IN(&r, 0, 3, 4, 5, 6);
+	assert_int_equal(k->reord_seen, 1);
+	assert_int_equal(k->reordering, 3);
+	SACK_IN(&r, 0, 1, 2, 3, 4, 5, 6);
+	assert_int_equal(k->reord_seen, 2);
+	assert_int_equal(k->reordering, 5);
+	EXPECT_COUNT(&r, sack_reorder, 2);
+}
+
+/* What was too long for the path is called lost, and it is no news that some of it arrives late. */
+TEST(sack_fills_a_hole_late__path_got_narrower__no_reordering)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	SACK_IN(&r, 0, 5, 6);
+	rig_too_big(&r, 600, seq(ISS + 1));
+	assert_int_equal(c->rec.ca, CA_LOSS);
+	assert_false(c->rec.undo_on);
+	SACK_IN(&r, 0, 3, 4, 5, 6);
+	assert_int_equal(c->rec.reord_seen, 0);
+}
+
+/* Duplicates were there for a fast retransmission and reordering was believed: it was too much. */
+TEST(timeout__reordering_was_believed_too_much__falls_back)
+{
+	for (unsigned dups = 2; dups <= 3; dups++) {
+		FLIGHT(r, .sack = false);
+		struct conn *c = rig_conn(&r);
+
+		c->rec.reordering = 6;
+		fly(&r, 0, 8);
+		for (unsigned i = 0; i < dups; i++)
+			ack_segments(&r, 0);
+		assert_int_equal(c->rec.ca, CA_DISORDER);
+		rig_pass(&r, 310 * MS);
+		EXPECT_COUNT(&r, timeouts, 1);
+		assert_int_equal(c->rec.reordering, dups == 3 ? 3 : 6);
+	}
+}
+
+/* ---- reneging ---- */
+
+/* More duplicates of the ACK that took back do not put the moment off that the peer has for another one. */
+TEST(peer_takes_back__duplicates__do_not_put_it_off)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_frto = 0", .sack = true);
+
+	fly(&r, 0, 6);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, RTT_MS * MS);
+	ack_segments(&r, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		rig_pass(&r, 20 * MS);
+		ack_segments(&r, 1);
+	}
+	EXPECT_COUNT(&r, sack_reneging, 1);
+}
+
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
     T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
@@ -332,4 +404,6 @@ RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__i
     T(timeout__what_was_sacked_is_not_sent_again), T(peer_takes_back_what_it_sacked__everything_is_sent_again),
     T(small_segments__are_sent_again_as_one), T(tcp_retrans_collapse_0__as_they_were),
     T(segment_longer_than_the_mss_of_now__goes_in_pieces), T(window_closes_within_a_batch__is_probed),
-    T(full_scoreboard__holds_new_text_back))
+    T(full_scoreboard__holds_new_text_back), T(sack_fills_a_hole_late__reordering),
+    T(sack_fills_a_hole_late__path_got_narrower__no_reordering),
+    T(timeout__reordering_was_believed_too_much__falls_back), T(peer_takes_back__duplicates__do_not_put_it_off))

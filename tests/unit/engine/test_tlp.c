@@ -232,10 +232,75 @@ TEST(probe__was_new__acknowledged__over)
 	EXPECT_COUNT(&r, loss_probe_recovery, 0);
 }
 
+/* One at a time: what is sent behind a probe gets none of its own before that one is answered. */
+TEST(probe__is_out__the_next_alarm_is_the_timeout)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 4);
+	rig_pass(&r, (2 * RTT_MS + 2) * MS);
+	expect_segment(&r, 3);
+	fly(&r, 4, 1);
+	rig_pass(&r, 100 * MS);
+	expect_segment(&r, 0);
+	EXPECT_COUNT(&r, loss_probes, 1);
+	EXPECT_COUNT(&r, timeouts, 1);
+}
+
+TEST(recovery__no_probe)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, 5 * MS);
+	ack_segments(&r, 4);
+	rig_drain(&r);
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_RECOVERY);
+	rig_pass(&r, 310 * MS);
+	EXPECT_COUNT(&r, loss_probes, 0);
+	EXPECT_COUNT(&r, timeouts, 1);
+}
+
+/* Each segment puts the probe off, but not beyond the timeout of the oldest. */
+TEST(segments_in_a_trickle__the_oldest_does_not_wait_longer)
+{
+	FLIGHT(r, .sack = true);
+
+	for (uint32_t i = 0; i < 6; i++) {
+		rig_pass(&r, i ? 50 * MS : 0);
+		fly(&r, i, 1);
+	}
+	rig_pass(&r, 49 * MS);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 1 * MS);
+	expect_segment(&r, 5);
+	EXPECT_COUNT(&r, loss_probes, 1);
+}
+
+TEST(probe__was_new__ack_beyond_it__no_reduction)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 10);
+	put(&r, 3 * MSS);
+	rig_pass(&r, (2 * RTT_MS + 2) * MS);
+	expect_segment(&r, 10);
+	ack_segments(&r, 10);
+	expect_segment(&r, 11);
+	expect_segment(&r, 12);
+	ack_segments(&r, 13);
+	assert_false(rig_conn(&r)->rec.tlp_on);
+	EXPECT_COUNT(&r, loss_probe_recovery, 0);
+}
+
 RUN(T(tail_lost__a_probe_after_two_round_trips), T(probe__takes_what_is_new_first),
     T(probe__repaired_a_loss__the_window_is_reduced), T(probe__dsack__both_came__no_reduction),
     T(tcp_early_retrans_0__no_probe), T(probe__of_one_segment__waits_for_a_delayed_ack),
     T(probe__takes_the_place_of_an_earlier_timeout), T(probe__unanswered__the_timeout_follows),
     T(probe__ack_with_dsack__both_came__no_reduction), T(probe__ack_beyond_it_with_dsack__both_came__no_reduction),
     T(probe__pure_duplicate__both_came__no_reduction), T(probe__same_ack_for_another_reason__says_nothing_of_it),
-    T(probe__was_new__acknowledged__over))
+    T(probe__was_new__acknowledged__over), T(probe__is_out__the_next_alarm_is_the_timeout), T(recovery__no_probe),
+    T(segments_in_a_trickle__the_oldest_does_not_wait_longer), T(probe__was_new__ack_beyond_it__no_reduction))

@@ -268,10 +268,114 @@ TEST(dsack__with_reordering__widens_the_window)
 	assert_int_equal(c->rec.rack.steps, 2);
 }
 
+TEST(recovery__one_dsack_of_both__undone)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 2, 7);
+	expect_segment(&r, 0);
+	expect_segment(&r, 1);
+	ack_segments(&r, 7);
+	SACK_IN(&r, 7, 0, 2);
+	EXPECT_COUNT(&r, dsack_recv_segs, 2);
+	EXPECT_COUNT(&r, dsack_undo, 1);
+}
+
+/* What came twice was sent again by the recovery before this one. */
+TEST(dsack_of_an_earlier_recovery__undoes_nothing)
+{
+	FLIGHT(r, .sack = true);
+	const struct recovery *k = &rig_conn(&r)->rec;
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, RTT_MS * MS);
+	ack_segments(&r, 10);
+	assert_int_equal(k->ca, CA_OPEN);
+	fly(&r, 10, 7);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 10, 11, 14);
+	expect_segment(&r, 10);
+	ack_segments(&r, 14);
+	assert_int_equal(k->undo_retrans, 1);
+	SACK_IN(&r, 14, 0, 1);
+	assert_int_equal(k->undo_retrans, 1);
+	EXPECT_COUNT(&r, dsack_undo, 0);
+}
+
+/* More than the peer ever had room for: nothing that one should believe. */
+TEST(dsack_of_more_than_a_window__is_dubious)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+	struct seg s = {.flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .opts.n_sack = 1};
+
+	fly(&r, 0, 4);
+	c->total_retrans = 1000;
+	for (uint32_t more = 0; more <= 1; more++) {
+		s.opts.sack[0].to = c->snd_una;
+		s.opts.sack[0].from = seq_sub(c->snd_una, FLIGHT_WND + more);
+		rig_in(&r, s);
+		EXPECT_COUNT(&r, dsack_ignored_dubious, more);
+	}
+}
+
+/* An undo does not stop the reordering timer of what is in doubt. */
+TEST(recovery__undone_on_the_way__the_reordering_timer_stays)
+{
+	FLIGHT(r, .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t before;
+
+	c->rec.reord_seen = 1;
+	fly(&r, 0, 4);
+	before = r.last_tsval;
+	rig_pass(&r, 40 * MS);
+	fly(&r, 4, 1);
+	rig_pass(&r, 1 * MS);
+	fly(&r, 5, 3);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 5, 6);
+	assert_int_equal(c->board.lost, 4); /* the fifth was sent a moment before what came */
+	expect_segment(&r, 0); /* and no other is taken from the engine */
+	r.now += 20 * MS;
+	echo_in(&r, 1, before);
+	EXPECT_COUNT(&r, partial_undo, 1);
+	assert_int_equal(c->rtx_kind, RTX_REO);
+	rig_pass(&r, 6 * MS);
+	expect_segment(&r, 4);
+	check_board(&r);
+}
+
+/* RFC 5682 3.1: within a recovery the timeout is not spurious by its rule; but a second one may be. */
+TEST(timeout_within_a_recovery__no_frto)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, 310 * MS);
+	EXPECT_COUNT(&r, timeouts, 1);
+	assert_false(c->rec.frto);
+	rig_pass(&r, 700 * MS);
+	EXPECT_COUNT(&r, timeouts, 2);
+	assert_true(c->rec.frto);
+}
+
 RUN(T(timeout__acks_of_the_originals__spurious), T(timeout__sack_of_what_was_new__real),
     T(timeout__without_sack__two_acks_decide), T(timeout__without_sack__a_duplicate__real),
     T(timeout__nothing_new_to_send__usual_recovery), T(tcp_frto_0__usual_recovery),
     T(timeout__echo_older_than_the_retransmission__spurious), T(timeout__echo_of_the_retransmission__real),
     T(recovery__echo_older_than_the_retransmission__full_undo), T(recovery__partial_echo_older__undone_on_the_way),
     T(recovery__all_that_was_sent_again_came_twice__undone), T(recovery__one_of_two_came_twice__stays),
-    T(recovery__came_twice_above_a_hole__counts), T(dsack__with_reordering__widens_the_window))
+    T(recovery__came_twice_above_a_hole__counts), T(dsack__with_reordering__widens_the_window),
+    T(recovery__one_dsack_of_both__undone), T(dsack_of_an_earlier_recovery__undoes_nothing),
+    T(dsack_of_more_than_a_window__is_dubious), T(recovery__undone_on_the_way__the_reordering_timer_stays),
+    T(timeout_within_a_recovery__no_frto))
