@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "cli/opt.h"
-#include "diag/rule.h"
+#include "diag/cause.h"
 
 static const char date[] = "November 21, 2026";
 
@@ -229,8 +229,8 @@ static void man_all(void)
 
 static void put_ids(void)
 {
-	for (size_t i = 0; i < n_rules; i++)
-		printf("%s%s", i ? " " : "", rules[i]->id);
+	for (size_t i = 0; i < known_rules(); i++)
+		printf("%s%s", i ? " " : "", known_rule(i)->id);
 }
 
 /* What may follow an option that takes a value. */

@@ -89,9 +89,25 @@ def check_rules():
             errors.append(f'tests/unit/diag: no TEST({rule}_...)')
         if rule not in experiments:
             errors.append(f'src/lab/experiments.def: no EXPERIMENT({rule}, ...)')
+    causes = check_causes(tests)
     for page in Path('docs/findings').glob('*.md'):
-        if page.stem not in rules:
+        if page.stem not in rules + causes:
             errors.append(f'{page}: no such rule')
+
+
+def check_causes(tests):
+    """A cause, its unit tests and its page carry the same id; the page gives the verdict's name."""
+    causes = re.findall(r'^CAUSE\((\w+), (\w+)\)', Path('src/diag/causes.def').read_text(), re.M)
+    ids = [cause for cause, _ in causes]
+    if ids != sorted(ids):
+        errors.append('src/diag/causes.def: not sorted')
+    for cause, verdict in causes:
+        page = Path(f'docs/findings/{cause}.md')
+        if not page.exists() or f'\nVerdict: {verdict}\n' not in page.read_text():
+            errors.append(f'{page}: missing, or does not say "Verdict: {verdict}"')
+        if f'TEST({cause}_' not in tests:
+            errors.append(f'tests/unit/diag: no TEST({cause}_...)')
+    return ids
 
 
 def check_rfc(table):

@@ -3,7 +3,7 @@
 #include "cli/complain.h"
 #include "cli/look.h"
 #include "cli/nearest.h"
-#include "diag/rule.h"
+#include "diag/cause.h"
 #include "obs/saved.h"
 
 struct doctor_cfg {
@@ -81,6 +81,8 @@ static int check(const struct doctor_cfg *c)
 	if (c->only && !rule_find(c->only)) {
 		const char *near = nearest_rule(c->only);
 
+		if (known_rule_find(c->only))
+			return complain_usage("--only: %s needs closes to look at, not a snapshot", near);
 		if (near)
 			return complain_usage("--only: no such finding: '%s' (did you mean %s?)", c->only, near);
 		return complain_usage("--only: no such finding: '%s', lastack explain lists them", c->only);

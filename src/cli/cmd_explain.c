@@ -6,7 +6,7 @@
 #include "cli/complain.h"
 #include "cli/look.h"
 #include "cli/nearest.h"
-#include "diag/rule.h"
+#include "diag/cause.h"
 
 struct explain_cfg {
 	bool json;
@@ -27,6 +27,7 @@ static const struct area {
 	{"TW", "TIME_WAIT"},
 	{"CW", "CLOSE_WAIT: the program does not close"},
 	{"FW", "FIN_WAIT: the peer does not answer or does not close"},
+	{"KA", "Who closes connections, and why"},
 	{"RST", "Resets"},
 	{"SYN", "Queues of listeners"},
 	{"NAT", "Connection tracking"},
@@ -44,9 +45,9 @@ static bool is_in_area(const struct rule *r, const char *prefix)
 static void list_area(FILE *out, const struct area *a)
 {
 	fprintf(out, "%s\n", a->title);
-	for (size_t i = 0; i < n_rules; i++)
-		if (is_in_area(rules[i], a->prefix))
-			fprintf(out, "  %-12s%s\n", rules[i]->id, rules[i]->title);
+	for (size_t i = 0; i < known_rules(); i++)
+		if (is_in_area(known_rule(i), a->prefix))
+			fprintf(out, "  %-12s%s\n", known_rule(i)->id, known_rule(i)->title);
 }
 
 static int list_all(FILE *out)
@@ -68,10 +69,10 @@ static int list_json(FILE *out)
 	json_kv_uint(&j, "schema", 1);
 	json_key(&j, "findings");
 	json_array(&j);
-	for (size_t i = 0; i < n_rules; i++) {
+	for (size_t i = 0; i < known_rules(); i++) {
 		json_object(&j);
-		json_kv_str(&j, "id", rules[i]->id);
-		json_kv_str(&j, "title", rules[i]->title);
+		json_kv_str(&j, "id", known_rule(i)->id);
+		json_kv_str(&j, "title", known_rule(i)->title);
 		json_object_end(&j);
 	}
 	json_array_end(&j);
@@ -117,7 +118,7 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 		list_area(out, area);
 		return EXIT_FINE;
 	}
-	r = rule_find(argv[0]);
+	r = known_rule_find(argv[0]);
 	if (!r) {
 		near = nearest_rule(argv[0]);
 		if (near)

@@ -4,7 +4,7 @@
 #include <ctype.h>
 
 #include "cli/opt.h"
-#include "diag/rule.h"
+#include "diag/cause.h"
 
 const char *nearest_rule(const char *id)
 {
@@ -16,12 +16,12 @@ const char *nearest_rule(const char *id)
 	for (; id[i] && i + 1 < sizeof(upper); i++)
 		upper[i] = (char)toupper((unsigned char)id[i]);
 	upper[i] = 0;
-	for (size_t k = 0; k < n_rules; k++) {
-		unsigned d = edit_distance(rules[k]->id, upper);
+	for (size_t k = 0; k < known_rules(); k++) {
+		unsigned d = edit_distance(known_rule(k)->id, upper);
 
 		if (d < least) {
 			least = d;
-			best = rules[k]->id;
+			best = known_rule(k)->id;
 		}
 	}
 	return best;

@@ -36,6 +36,8 @@ static int told_before(const void *pa, const void *pb)
 	return d ? d : strcmp(a->what, b->what);
 }
 
+void findings_sort(struct findings *f) { qsort(f->v, f->n, sizeof(*f->v), told_before); }
+
 int diagnose(const struct observation *o, const char *only, struct findings *ret)
 {
 	const struct snapshot *s = observation_now(o);
@@ -53,7 +55,7 @@ int diagnose(const struct observation *o, const char *only, struct findings *ret
 				rules[i]->eval(rules[i], &v, &f);
 		}
 	}
-	qsort(f.v, f.n, sizeof(*f.v), told_before);
+	findings_sort(&f);
 	*ret = f;
 	return 0;
 }
@@ -62,4 +64,16 @@ void findings_done(struct findings *f)
 {
 	free(f->v);
 	*f = (struct findings){0};
+}
+
+void findings_merge(struct findings *to, const struct findings *more)
+{
+	static const struct view nowhere;
+
+	for (size_t i = 0; i < more->n; i++)
+		*findings_add(to, more->v[i].rule, &nowhere, more->v[i].severity, more->v[i].stage) = more->v[i];
+	if (more->dropped && (!to->dropped || more->dropped_worst > to->dropped_worst))
+		to->dropped_worst = more->dropped_worst;
+	to->dropped += more->dropped;
+	findings_sort(to);
 }

@@ -45,6 +45,11 @@ struct finding {
 	double weight; /* among equals the greater one is told first: a share, a rate, a count */
 	struct remedy remedies[REMEDIES_MAX]; /* safest first */
 	size_t n_remedies;
+	/* of a cause (diag/cause.h): */
+	char verdict[N_TEXT]; /* "REQUEST_CAP 100"; "" for a rule's finding */
+	char service[96]; /* service_text() */
+	uint64_t n; /* connections that were judged */
+	double window_s; /* the time looked at */
 };
 
 struct findings {
@@ -77,6 +82,9 @@ const struct rule *rule_find(const char *id); /* case does not matter; NULL if u
 /* Runs all rules (or the one with the id `only`) over the observation; sorts what they found. 0 or -ENOMEM. */
 int diagnose(const struct observation *o, const char *only, struct findings *ret);
 void findings_done(struct findings *f);
+
+/* Adds those of `more` to `to`, which is sorted again; `more` is left as it is. */
+void findings_merge(struct findings *to, const struct findings *more);
 
 /* What connect() can choose from in this namespace, from its knobs. */
 struct port_budget budget_of(const struct netns *ns);

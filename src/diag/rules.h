@@ -17,6 +17,8 @@ struct view view_of(const struct observation *o, const struct netns *now);
  */
 int telling_rank(enum severity severity, enum stage stage); /* less: earlier */
 
+void findings_sort(struct findings *f);
+
 /* knob_boot_value() in this namespace. */
 int64_t view_boot_value(const struct view *v, enum knob_id id);
 

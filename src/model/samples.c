@@ -66,6 +66,14 @@ double spans_densest(const struct span_samples *s, nsec_t length)
 	return n ? (double)most / (double)n : 0;
 }
 
+nsec_t spans_spread(const struct span_samples *s)
+{
+	nsec_t closed[SAMPLES];
+	size_t n = spans_closed(s, closed);
+
+	return n ? closed[(n - 1) * 9 / 10] - closed[(n - 1) / 10] : 0;
+}
+
 double spans_replaced(const struct span_samples *s)
 {
 	nsec_t closed[SAMPLES];

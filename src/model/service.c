@@ -96,6 +96,37 @@ static void talker_add(struct talker t[TALKERS], const struct conn_proc *p)
 	}
 }
 
+static void client_add(struct service *v, struct ip addr)
+{
+	struct client *t = v->client;
+	size_t i = 0;
+
+	while (i < CLIENTS - 1 && t[i].n && !ip_eq(t[i].addr, addr))
+		i++;
+	if (t[i].n && !ip_eq(t[i].addr, addr)) {
+		t[i].over = t[i].n;
+		v->clients_more = true;
+	}
+	t[i].addr = addr;
+	t[i].n++;
+	for (; i > 0 && t[i].n > t[i - 1].n; i--) {
+		struct client swap = t[i];
+
+		t[i] = t[i - 1];
+		t[i - 1] = swap;
+	}
+}
+
+uint64_t service_top_client(const struct service *s)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (s->client[i].n - s->client[i].over > most)
+			most = s->client[i].n - s->client[i].over;
+	return most;
+}
+
 static void vote(char most[CONN_TOKEN], int64_t *lead, const char said[CONN_TOKEN])
 {
 	if (!said[0])
@@ -180,7 +211,8 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 		if (gap > CLOSE_IDLE)
 			samples_add(&k->idle, gap, rng);
 	}
-	if (!c->half_close_data && conn_fin_ignored(c, &ignored))
+	/* a client that shut down its half awaits the answer: nobody ignores it */
+	if (!c->half_close_data && !(c->first == SIDE_CLIENT && c->unanswered) && conn_fin_ignored(c, &ignored))
 		samples_add(&k->ignored, ignored, rng);
 }
 
@@ -273,6 +305,7 @@ int services_add(struct services *s, const struct conn *c)
 	}
 	v->conns++;
 	stretch(&v->from, &v->to, c);
+	client_add(v, c->addr[SIDE_CLIENT]);
 	if (c->local == SIDE_CLIENT || c->local == SIDE_NONE)
 		talker_add(v->opener, &c->opener);
 	if (c->how == END_FAILED_OPEN) {

@@ -14,6 +14,7 @@ enum {
 	SERVICE_SLOTS = 4 * SERVICES_MAX,
 	SAMPLES = 128,
 	TALKERS = 4,
+	CLIENTS = 16,
 	REQUEST_BUCKETS = 18, /* 0, 1, 2, 3-4, 5-8, ... */
 };
 
@@ -42,6 +43,12 @@ struct talker { /* a process that opened or closed */
 	uint64_t n;
 };
 
+struct client { /* a client's address */
+	struct ip addr;
+	uint64_t n; /* connections, at most */
+	uint64_t over; /* at least n - over */
+};
+
 /* What one side did when it was the first to close. */
 struct closes {
 	uint64_t fin, rst; /* connections closed first by this side, with a FIN, with a RST */
@@ -56,7 +63,8 @@ struct closes {
 	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */
 	struct samples gap; /* of fin: idle time before it, connections with requests only */
 	struct samples idle; /* those of gap above CLOSE_IDLE */
-	struct samples ignored; /* of fin: how long the peer let it stand; not where half_close */
+	struct samples
+		ignored; /* of fin: how long the peer let it stand; not where half_close, nor where the answer was still due */
 	struct talker by[TALKERS]; /* most frequent first, approximately; live only */
 };
 
@@ -78,6 +86,8 @@ struct service {
 	struct talker no_port_by; /* who got EADDRNOTAVAIL most, approximately */
 	struct talker opener[TALKERS];
 	struct closes closes[2]; /* by side */
+	struct client client[CLIENTS]; /* most frequent first, approximately */
+	bool clients_more; /* there are more of them */
 
 	/* requests a connection, over whole ones */
 	uint64_t requests; /* sum, over all records */
@@ -137,6 +147,9 @@ struct service_text service_text(const struct service *s);
 /* Records closed first by somebody. */
 uint64_t service_closed(const struct service *s);
 
+/* How many connections the most frequent client address certainly made. */
+uint64_t service_top_client(const struct service *s);
+
 /* Whole connections that carried at least one request. */
 uint64_t service_used(const struct service *s);
 
@@ -153,6 +166,9 @@ nsec_t samples_quantile(const struct samples *s, double p);
 
 /* The greatest share of closes within any stretch of this length. 0 when there are none. */
 double spans_densest(const struct span_samples *s, nsec_t length);
+
+/* How far the middle four fifths of the closes lie apart. */
+nsec_t spans_spread(const struct span_samples *s);
 
 /*
  * The share of connections that began after the first tenth had been closed: about 0.9 when closed ones are replaced,

@@ -267,6 +267,43 @@ TEST(talkers__the_most_frequent_first__nobody_is_guessed)
 	services_done(&all);
 }
 
+TEST(clients__the_most_frequent_is_found_among_many)
+{
+	struct conn c = whole(S, S, 1);
+
+	services_init(&all, 15);
+	for (unsigned i = 0; i < 1000; i++) {
+		const uint8_t stranger[4] = {11, 0, (uint8_t)(i >> 8), (uint8_t)i}, friend[4] = {10, 0, 0, 9};
+
+		c.addr[SIDE_CLIENT] = ip_v4(i % 4 ? friend : stranger);
+		add(&c);
+	}
+	assert_int_equal(service_top_client(only()), 750);
+	assert_true(only()->clients_more);
+	services_done(&all);
+}
+
+TEST(ignored__how_long_a_fin_stood__not_where_something_was_still_due)
+{
+	struct conn c = whole(S, 10 * S, 1);
+
+	services_init(&all, 16);
+	c.fin[SIDE_CLIENT] = c.fin[SIDE_SERVER] + 5 * S;
+	add(&c);
+	assert_int_equal(only()->closes[SIDE_SERVER].ignored.seen, 1);
+	assert_int_equal(samples_quantile(&only()->closes[SIDE_SERVER].ignored, 0.5), 5 * S);
+	c.half_close_data = c.fin[SIDE_CLIENT];
+	add(&c);
+	assert_int_equal(only()->closes[SIDE_SERVER].ignored.seen, 1);
+	assert_int_equal(only()->closes[SIDE_SERVER].half_close, 1);
+	c = whole(S, 10 * S, 1);
+	c.first = SIDE_CLIENT;
+	c.unanswered = true;
+	add(&c);
+	assert_int_equal(only()->closes[SIDE_CLIENT].ignored.seen, 0);
+	services_done(&all);
+}
+
 TEST(failed_opens__no_port_names_the_process)
 {
 	struct conn c = whole(S, S, 0);
@@ -350,6 +387,7 @@ RUN(T(services__one_for_each_address_port_side_and_namespace), T(services__past_
     T(requests__are_counted_over_whole_connections), T(closes__prompt_at_2_ms__idle_above_half_a_second),
     T(closes__fin_then_rst_by_the_same_side_within_1_ms), T(closes__rst_without_fin__by_kind),
     T(stale__request_after_an_idle_close_met_a_rst), T(headers__who_asked_for_the_close), T(names__the_majority_wins),
-    T(talkers__the_most_frequent_first__nobody_is_guessed), T(failed_opens__no_port_names_the_process),
+    T(talkers__the_most_frequent_first__nobody_is_guessed), T(clients__the_most_frequent_is_found_among_many),
+    T(ignored__how_long_a_fin_stood__not_where_something_was_still_due), T(failed_opens__no_port_names_the_process),
     T(window__from_the_records_or_as_the_source_says), T(samples__quantiles__exact_when_few_and_fair_when_many),
     T(spans__mass_close_is_dense_and_replaces_nothing))

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "diag/causes.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+static const struct cause *const causes[] = {
+#define CAUSE(id, verdict) &cause_##id,
+#include "diag/causes.def"
+#undef CAUSE
+};
+
+size_t known_rules(void) { return n_rules + ARRAY_LEN(causes); }
+
+const struct rule *known_rule(size_t i)
+{
+	must(i < known_rules());
+	return i < n_rules ? rules[i] : &causes[i - n_rules]->rule;
+}
+
+const struct rule *known_rule_find(const char *id)
+{
+	for (size_t i = 0; i < known_rules(); i++)
+		if (strcasecmp(known_rule(i)->id, id) == 0)
+			return known_rule(i);
+	return NULL;
+}
+
+bool rule_is_cause(const struct rule *r) { return r->eval == NULL; }
+
+const char *cause_verdict(const struct rule *cause)
+{
+	for (size_t i = 0; i < ARRAY_LEN(causes); i++)
+		if (&causes[i]->rule == cause)
+			return causes[i]->verdict;
+	must_not_reach("a rule is no cause");
+}
+
+/* ---- the scene ---- */
+
+/* signatures.md R30 */
+#define MASS_SHARE 0.8
+#define MASS_STRETCH (100 * NSEC_PER_MS)
+#define MASS_REPLACED 0.1
+
+/*
+ * Without headers a handshake of some protocol cannot be told from a request. Where nearly all connections carry the
+ * same two or three exchanges, one of them is taken for the request, and the confidence is low.
+ */
+static uint32_t unit_of(const struct service *v)
+{
+	bool told = v->headers || v->tls, few = v->most == 2 || v->most == 3;
+
+	return !told && few && is_share(v->at_most, service_used(v), PER_REQUEST_SHARE) ? v->most : 1;
+}
+
+static struct scene scene_of(const struct services *all, const struct service *v)
+{
+	struct scene c = {
+		.all = all,
+		.v = v,
+		.window_s = services_window_s(all),
+		.used = service_used(v),
+		.closed = service_closed(v),
+		.unit = unit_of(v),
+		.server = software_of_server(v),
+		.client = software_of_client(v),
+	};
+
+	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++)
+		c.begun[i] = v->closes[i].fin - v->closes[i].unused;
+	c.mass = v->spans.seen >= N_MIN && spans_densest(&v->spans, MASS_STRETCH) > MASS_SHARE &&
+		 spans_replaced(&v->spans) < MASS_REPLACED;
+	return c;
+}
+
+bool is_per_request(const struct scene *c)
+{
+	uint64_t one = c->unit == 1 ? c->v->by_requests[1] : c->v->at_most;
+
+	return c->used >= N_MIN && is_share(one, c->used, PER_REQUEST_SHARE) && !c->v->http2;
+}
+
+/* ---- findings ---- */
+
+struct finding *cause_found(struct scene *c, const struct cause *self, enum severity sev, uint64_t n)
+{
+	static const struct view nowhere;
+	struct finding *f = findings_add(c->out, &self->rule, &nowhere, sev, STAGE_CHURN);
+
+	c->found++;
+	f->confidence = CONF_HIGH;
+	f->netns_inode = c->v->netns;
+	f->n = n;
+	f->window_s = c->window_s;
+	f->weight = (double)n;
+	SAY(f->verdict, "%s", self->verdict);
+	SAY(f->service, "%s", service_text(c->v).s);
+	if (n < N_SURE)
+		cause_doubt(f, CONF_MEDIUM, "50 connections or more: look for longer");
+	if (is_share(c->v->holes, c->v->conns, 0.05))
+		cause_doubt(f, CONF_MEDIUM, "a source that loses nothing: parts of the connections were not seen");
+	return f;
+}
+
+void cause_doubt(struct finding *f, enum confidence at_most, const char *raise)
+{
+	if (f->confidence > at_most || !f->raise[0])
+		SAY(f->raise, "%s", raise);
+	if (f->confidence > at_most)
+		f->confidence = at_most;
+}
+
+struct cause_text gap_text(nsec_t t)
+{
+	struct cause_text r;
+	double us = (double)t / 1e3;
+
+	if (us < 999.5)
+		SAY(r.s, "%.0f us", us);
+	else if (us < 999.5e3)
+		SAY(r.s, us < 9.95e3 ? "%.1f ms" : "%.0f ms", us / 1e3);
+	else
+		SAY(r.s, us < 600e6 ? "%.2f s" : "%.0f s", us / 1e6);
+	return r;
+}
+
+struct cause_text rate_of(const struct scene *c, uint64_t n)
+{
+	struct cause_text r = {""};
+
+	if (c->window_s > 0)
+		SAY(r.s, " (%s/s)", rate_text((double)n / c->window_s).s);
+	return r;
+}
+
+struct cause_text closer_text(const struct scene *c, enum side side)
+{
+	const struct talker *t = &c->v->closes[side].by[0];
+	enum software software = side == SIDE_SERVER ? c->server : c->client;
+	struct cause_text r;
+
+	if (t->proc.pid)
+		SAY(r.s, "%s[%u]", t->proc.comm, t->proc.pid);
+	else if (software != SW_ANY)
+		SAY(r.s, "%s", software_name(software));
+	else
+		SAY(r.s, "the %s", side_name(side));
+	return r;
+}
+
+/* ---- all of them ---- */
+
+/* A failed open is no close, but the record proves what the doctor can only infer: PORT001 at certainty. */
+static void judge_no_port(struct scene *c)
+{
+	static const struct view nowhere;
+	const struct service *v = c->v;
+	struct finding *f;
+	struct remedy *m;
+
+	if (!v->no_port)
+		return;
+	f = findings_add(c->out, rule_find("PORT001"), &nowhere, SEV_CRIT, STAGE_FAILING);
+	f->netns_inode = v->netns;
+	f->n = v->no_port;
+	f->window_s = c->window_s;
+	f->weight = (double)v->no_port;
+	SAY(f->service, "%s", service_text(v).s);
+	if (v->no_port_by.proc.pid)
+		SAY(f->process, "%s[%u]", v->no_port_by.proc.comm, v->no_port_by.proc.pid);
+	SAY(f->what, "connect() to %s failed %s times%s: no local port is left", ip_port_text(v->addr, v->port).s,
+	    num(v->no_port).s, rate_of(c, v->no_port).s);
+	SAY(f->evidence, "connect() returned EADDRNOTAVAIL %s times, seen by BPF", num(v->no_port).s);
+	m = finding_remedy(f, "See what takes the ports and the commands in order of safety");
+	SAY(m->command, "lastack doctor --only PORT001");
+}
+
+static void judge_all(struct scene *c, const char *only)
+{
+	if (!only || strcasecmp(only, "PORT001") == 0)
+		judge_no_port(c);
+	for (int last = 0; last <= 1; last++)
+		for (size_t i = 0; i < ARRAY_LEN(causes); i++)
+			if (causes[i]->last == last && (!only || strcasecmp(only, causes[i]->rule.id) == 0))
+				causes[i]->judge(causes[i], c);
+}
+
+int causes_diagnose(const struct services *s, const char *only, struct findings *ret)
+{
+	struct findings f = {.v = calloc(FINDINGS_MAX, sizeof(*f.v))};
+
+	if (!f.v)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n; i++) {
+		struct scene c = scene_of(s, s->v[i]);
+
+		c.out = &f;
+		judge_all(&c, only);
+	}
+	findings_sort(&f);
+	*ret = f;
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* causes.h - private to diag/: the causes' declarations, made from causes.def, and what several of them need. */
+#pragma once
+#include "base/text.h"
+#include "diag/cause.h"
+#include "diag/rules.h"
+#include "diag/software.h"
+
+/* What a cause sees. */
+struct scene {
+	const struct services *all;
+	const struct service *v;
+	double window_s;
+	uint64_t used; /* whole connections with at least one request */
+	uint64_t closed; /* connections that somebody closed */
+	uint64_t begun[2]; /* closed first by that side with a FIN; those without any request not counted */
+	uint32_t unit; /* exchanges that one request takes: more than 1 where a handshake may be among them */
+	bool mass; /* closed together, and not replaced: a program ended */
+	enum software server, client; /* SW_ANY: unknown */
+	size_t found; /* verdicts on this service so far */
+	struct findings *out;
+};
+
+struct cause {
+	struct rule rule; /* eval is NULL: a cause judges a service, not a namespace */
+	const char *verdict;
+	bool last; /* judges what the others left */
+	void (*judge)(const struct cause *self, struct scene *c);
+};
+
+#define CAUSE(id, verdict) extern const struct cause cause_##id;
+#include "diag/causes.def"
+#undef CAUSE
+
+enum {
+	N_MIN = 10, /* fewer connections tell nothing */
+	N_SURE = 50, /* fewer are never more than medium */
+};
+#define PER_REQUEST_SHARE 0.9 /* of connections with one request: signatures.md R4, R6 */
+#define CLOSER_SHARE 0.6 /* of first FINs by one side */
+
+static inline bool is_share(uint64_t part, uint64_t whole, double least)
+{
+	return whole && (double)part >= least * (double)whole;
+}
+
+/* A new finding about this service, confidence high, or medium below N_SURE. n: the connections that were judged. */
+struct finding *cause_found(struct scene *c, const struct cause *self, enum severity sev, uint64_t n);
+
+/* Lowers the confidence to at most `at_most` and says what would raise it; the first such word stands. */
+void cause_doubt(struct finding *f, enum confidence at_most, const char *raise);
+
+/* Nine in ten connections carry one request (of c->unit exchanges). */
+bool is_per_request(const struct scene *c);
+
+struct cause_text {
+	char s[128];
+};
+struct cause_text gap_text(nsec_t t); /* "2.00 s", "65 ms", "4 us" */
+struct cause_text rate_of(const struct scene *c, uint64_t n); /* "12/s"; "" when no time is known */
+struct cause_text closer_text(const struct scene *c,
+			      enum side side); /* "nginx[812]", else "nginx", else "the server" */

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections that were idle: timeouts (signatures.md R9), requests lost on closed ones (R10), middleboxes (R27). */
+#include "diag/causes.h"
+
+enum { IDLE_N_MIN = 5, TICK_N_MIN = 10, CLUSTER_N_MIN = 20 };
+#define IDLE_SHARE 0.1 /* of all closes */
+#define IDLE_SPREAD 0.03 /* (p90 - p10) / p50: people are not that regular */
+#define CLUSTER_SHARE 0.6 /* of idle closes within that spread, when the rest has other reasons */
+#define TICK (NSEC_PER_S + NSEC_PER_S / 10) /* a server that looks once a second */
+#define TICK_LEAST (3 * NSEC_PER_S)
+
+enum shape { SHAPE_NONE, SHAPE_TIMER, SHAPE_CLUSTER, SHAPE_TICK };
+
+struct idle {
+	enum shape shape;
+	nsec_t p10, p50, p90;
+	size_t within; /* samples of the cluster */
+};
+
+/* The most samples within IDLE_SPREAD of each other; *ret_at: the one in their middle. */
+static size_t densest(const nsec_t v[], size_t n, nsec_t *ret_at)
+{
+	size_t first = 0, most = 0;
+
+	*ret_at = 0;
+	for (size_t i = 0; i < n; i++) {
+		while ((double)(v[i] - v[first]) > IDLE_SPREAD * (double)v[i])
+			first++;
+		if (i + 1 - first > most) {
+			most = i + 1 - first;
+			*ret_at = v[first + most / 2];
+		}
+	}
+	return most;
+}
+
+static struct idle idle_of(const struct samples *s)
+{
+	nsec_t v[SAMPLES], middle;
+	size_t n = samples_sorted(s, v), within = densest(v, n, &middle);
+	struct idle r = {.within = within};
+
+	if (n < IDLE_N_MIN)
+		return r;
+	r.p10 = samples_quantile(s, 0.1);
+	r.p50 = samples_quantile(s, 0.5);
+	r.p90 = samples_quantile(s, 0.9);
+	if ((double)(r.p90 - r.p10) < IDLE_SPREAD * (double)r.p50) {
+		r.shape = SHAPE_TIMER;
+	} else if (n >= CLUSTER_N_MIN && is_share(within, n, CLUSTER_SHARE)) {
+		r.shape = SHAPE_CLUSTER;
+		r.p50 = middle;
+	} else if (n >= TICK_N_MIN && r.p10 >= TICK_LEAST && r.p90 - r.p10 <= TICK) {
+		r.shape = SHAPE_TICK;
+	}
+	return r;
+}
+
+static struct finding *say_timeout(const struct cause *self, struct scene *c, enum side side, const struct idle *t)
+{
+	const struct samples *s = &c->v->closes[side].idle;
+	struct finding *f = cause_found(c, self, SEV_INFO, s->seen);
+
+	SAY(f->verdict, "%s %.2fs", self->verdict, (double)t->p50 / (double)NSEC_PER_S);
+	SAY(f->what, "%s closes connections that were idle for %s: %s of %s closes", closer_text(c, side).s,
+	    gap_text(t->p50).s, num(s->seen).s, num(c->closed).s);
+	SAY(f->evidence,
+	    "%s closed after > 0.5 s of silence (>= 5, and >= 10 %% of %s closes); idle p10 %s, median %s, p90 %s",
+	    num(s->seen).s, num(c->closed).s, gap_text(t->p10).s, gap_text(t->p50).s, gap_text(t->p90).s);
+	if (t->shape == SHAPE_TIMER)
+		append(f->evidence, sizeof(f->evidence), ": (p90 - p10) / median < 3 %%");
+	if (t->shape == SHAPE_CLUSTER) {
+		append(f->evidence, sizeof(f->evidence), "; %.0f %% of them within 3 %% of each other (>= 60 %%)",
+		       (double)t->within * 100 / (double)samples_n(s));
+		cause_doubt(f, CONF_MEDIUM, "a longer look: some idle connections were closed for other reasons");
+	}
+	if (t->shape == SHAPE_TICK) {
+		append(f->evidence, sizeof(f->evidence), ": p90 - p10 <= 1.1 s, as of a timer looked at once a second");
+		cause_doubt(f, CONF_MEDIUM, "the configuration: a timer that is looked at once a second spreads so");
+	}
+	return f;
+}
+
+static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
+{
+	const struct samples *s = &c->v->closes[side].idle;
+
+	*ret = idle_of(s);
+	/*
+	 * Closed together: by timers if the idle times lie closer together than the closes do, which then follow requests
+	 * that came together. Else by something that happened just then.
+	 */
+	if (c->mass && (ret->p90 - ret->p10) * 2 > spans_spread(&c->v->spans))
+		return false;
+	return ret->shape != SHAPE_NONE && is_share(s->seen, c->closed, IDLE_SHARE);
+}
+
+static void judge_KA006(const struct cause *self, struct scene *c)
+{
+	struct idle t;
+	struct finding *f;
+
+	if (!is_timeout(c, SIDE_SERVER, &t))
+		return;
+	f = say_timeout(self, c, SIDE_SERVER, &t);
+	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50).s);
+	if (c->v->keep_alive_s)
+		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
+	remedy_settings(f, CURE_SERVER_IDLE, c->server);
+}
+
+const struct cause cause_KA006 = {
+	.rule = {.id = "KA006",
+		 .title = "the server closes idle connections",
+		 .never = {"a server's timeout shorter than the pool's loses requests: KA008"}},
+	.verdict = "SERVER_IDLE_TIMEOUT",
+	.judge = judge_KA006,
+};
+
+static void judge_KA007(const struct cause *self, struct scene *c)
+{
+	struct idle t;
+	struct finding *f;
+
+	if (!is_timeout(c, SIDE_CLIENT, &t))
+		return;
+	f = say_timeout(self, c, SIDE_CLIENT, &t);
+	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.p50).s);
+	cause_doubt(f, CONF_MEDIUM, "the client's code: a program that waits so long before it closes looks the same");
+	remedy_settings(f, CURE_POOL, c->client);
+}
+
+const struct cause cause_KA007 = {
+	.rule = {.id = "KA007",
+		 .title = "the client closes idle connections",
+		 .never = {"a pool's timeout longer than the server's loses requests: KA008"}},
+	.verdict = "CLIENT_IDLE_TIMEOUT",
+	.judge = judge_KA007,
+};
+
+static void judge_KA008(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	struct finding *f;
+	struct idle t;
+
+	if (!v->stale)
+		return;
+	f = cause_found(c, self, SEV_WARN, v->stale);
+	f->stage = STAGE_LOSING;
+	f->confidence = CONF_HIGH;
+	f->raise[0] = '\0';
+	SAY(f->what, "%s request%s lost (%s of %s): sent on a connection that the server had closed while it was idle",
+	    num(v->stale).s, v->stale == 1 ? "" : "s",
+	    percent_text((double)v->stale, (double)(v->requests + v->stale)).s, num(v->requests + v->stale).s);
+	SAY(f->evidence, "server's FIN after an idle time, then data of the client, answered with a RST: %s times",
+	    num(v->stale).s);
+	if (is_timeout(c, SIDE_SERVER, &t))
+		append(f->evidence, sizeof(f->evidence), "; the server closes after %s, the pool keeps longer",
+		       gap_text(t.p50).s);
+	remedy_settings(f, CURE_CLIENT_IDLE, c->client);
+	if (f->n_remedies < REMEDIES_MAX)
+		finding_remedy(
+			f,
+			"In the client: look for the end of file before a reuse, and retry idempotent requests once");
+}
+
+const struct cause cause_KA008 = {
+	.rule = {.id = "KA008",
+		 .title = "requests lost on connections the server had closed",
+		 .never = {"retrying everything repeats what must happen once (POST)",
+			   "a lower keepalive_timeout at the server makes it worse"}},
+	.verdict = "STALE_REUSE",
+	.judge = judge_KA008,
+};
+
+/* ---- somebody in between forgets ---- */
+
+enum { DROP_N_MIN = 3 };
+
+static void judge_KA010(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	nsec_t least = samples_quantile(&v->idle_failed, 0);
+	struct finding *f;
+
+	/* a limit lets pass what is shorter and stops what is longer; a restarted server does not care */
+	if (v->idle_failed.seen < DROP_N_MIN || v->idle_survived >= least)
+		return;
+	f = cause_found(c, self, SEV_WARN, v->idle_failed.seen);
+	f->stage = STAGE_LOSING;
+	SAY(f->what,
+	    "data after an idle time met a RST or silence %s times, and nobody had closed: something in between forgets",
+	    num(v->idle_failed.seen).s);
+	SAY(f->evidence, "no FIN before; shortest idle time that failed %s > longest that survived %s; >= 3 times",
+	    gap_text(least).s, v->idle_survived ? gap_text(v->idle_survived).s : "(none seen)");
+	append(f->what, sizeof(f->what), " idle connections after at most %s", gap_text(least).s);
+	SAY(f->verdict, "%s %.0fs", self->verdict, (double)least / (double)NSEC_PER_S);
+	cause_doubt(f, CONF_MEDIUM,
+		    "a capture on each side of the middlebox; idle times between the two bounds. A server "
+		    "that was restarted looks the same once");
+	remedy_settings(f, CURE_PROBE, SW_ANY);
+}
+
+const struct cause cause_KA010 = {
+	.rule = {.id = "KA010",
+		 .title = "something in between forgets idle connections",
+		 .never = {"tcp_keepalive_time alone does nothing: programs must set SO_KEEPALIVE"}},
+	.verdict = "MIDDLEBOX_IDLE_DROP",
+	.judge = judge_KA010,
+};

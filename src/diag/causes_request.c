@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection for each request (signatures.md R4, R5, R6). */
+#include "diag/causes.h"
+
+#define RATE_MIN 1.0 /* connections a second: health checks and cron jobs open one now and then */
+#define RTT_RACE (NSEC_PER_MS / 10) /* below it either side may send the first FIN, whoever decided */
+enum { RETURNS_MIN = 10 }; /* connections of one client address: who comes back could have kept the last one */
+
+#define WHO_RAISE "plain HTTP to read who asked for the close, or the server's configuration"
+
+/* Who asked for the close, as far as headers tell. */
+enum asker { ASKER_UNKNOWN, ASKER_CLIENT, ASKER_HTTP_10, ASKER_SERVER };
+
+static enum asker asker_of(const struct service *v)
+{
+	if (!is_share(v->headers, v->whole, 0.5))
+		return ASKER_UNKNOWN;
+	if (is_share(v->ask_request, v->headers, 0.5))
+		return ASKER_CLIENT;
+	if (is_share(v->ask_request_10, v->headers, 0.5))
+		return ASKER_HTTP_10;
+	return is_share(v->ask_response, v->headers, 0.5) ? ASKER_SERVER : ASKER_UNKNOWN;
+}
+
+static void say_shares(struct finding *f, const struct scene *c, enum side side)
+{
+	const struct service *v = c->v;
+	uint64_t one = c->unit == 1 ? v->by_requests[1] : v->at_most;
+
+	SAY(f->evidence,
+	    "%s of %s connections carried one request (%s >= 90 %%); %s closed first in %s of %s (%s >= 60 %%)",
+	    num(one).s, num(c->used).s, percent_text((double)one, (double)c->used).s, closer_text(c, side).s,
+	    num(c->begun[side]).s, num(c->closed).s, percent_text((double)c->begun[side], (double)c->closed).s);
+	if (v->closes[side].gap.seen)
+		append(f->evidence, sizeof(f->evidence), "; median %s after the last data",
+		       gap_text(samples_quantile(&v->closes[side].gap, 0.5)).s);
+}
+
+static void doubt_unit(struct finding *f, const struct scene *c)
+{
+	if (c->unit > 1)
+		cause_doubt(f, CONF_LOW,
+			    "a capture with readable headers: every connection has the same few exchanges, which are "
+			    "requests or a handshake and one request");
+}
+
+static void judge_KA001(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	const struct closes *k = &v->closes[SIDE_SERVER];
+	enum asker asker = asker_of(v);
+	nsec_t rtt = samples_quantile(&v->rtt, 0.5), life = samples_quantile(&v->life, 0.5);
+	struct finding *f;
+
+	if (!is_per_request(c) || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
+	    !is_share(k->prompt, c->begun[SIDE_SERVER], 0.5))
+		return;
+	f = cause_found(c, self, SEV_WARN, c->used);
+	say_shares(f, c, SIDE_SERVER);
+	append(f->evidence, sizeof(f->evidence), " < 2 ms");
+	SAY(f->what, "%s closes after each request%s", closer_text(c, SIDE_SERVER).s, rate_of(c, c->used).s);
+	doubt_unit(f, c);
+	switch (asker) {
+	case ASKER_CLIENT:
+		append(f->verdict, sizeof(f->verdict), " (client asked)");
+		append(f->what, sizeof(f->what), ": the client asks for it (Connection: close in %s)",
+		       percent_text((double)v->ask_request, (double)v->headers).s);
+		remedy_settings(f, CURE_ASK, c->client);
+		break;
+	case ASKER_HTTP_10:
+		append(f->verdict, sizeof(f->verdict), " (HTTP/1.0)");
+		append(f->what, sizeof(f->what), ": the client speaks HTTP/1.0 without keep-alive (%s)",
+		       percent_text((double)v->ask_request_10, (double)v->headers).s);
+		remedy_settings(f, CURE_ASK, c->client);
+		break;
+	case ASKER_SERVER:
+		append(f->verdict, sizeof(f->verdict), " (server decides)");
+		append(f->what, sizeof(f->what), ": it says so in its responses, the client did not ask");
+		remedy_settings(f, CURE_KEEP, c->server);
+		break;
+	case ASKER_UNKNOWN:
+		append(f->what, sizeof(f->what), "; whether the client asked for it cannot be seen%s",
+		       v->tls ? " through TLS" : "");
+		cause_doubt(f, rtt >= RTT_RACE ? CONF_HIGH : CONF_MEDIUM, WHO_RAISE);
+		remedy_settings(f, CURE_KEEP, c->server);
+		break;
+	}
+	if (life > NSEC_PER_S)
+		append(f->what, sizeof(f->what), "; they last %s: for streams and long polls that is no fault",
+		       gap_text(life).s);
+}
+
+const struct cause cause_KA001 = {
+	.rule = {.id = "KA001",
+		 .title = "a connection for each request: the server closes",
+		 .never = {"TIME_WAITs on the server's port are harmless: do not tune them away",
+			   "SO_LINGER with time 0 loses answers"}},
+	.verdict = "CLOSE_PER_REQUEST_BY_SERVER",
+	.judge = judge_KA001,
+};
+
+static void judge_KA002(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	double per_s = c->window_s > 0 ? (double)c->used / c->window_s : 0;
+	nsec_t gap = samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5);
+	struct finding *f;
+
+	if (!is_per_request(c) || !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most > c->unit + 1 ||
+	    gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
+		return;
+	f = cause_found(c, self, SEV_WARN, c->used);
+	say_shares(f, c, SIDE_CLIENT);
+	append(f->evidence, sizeof(f->evidence), "; no connection carried more than %u; %s/s > 1/s", v->most,
+	       rate_text(per_s).s);
+	SAY(f->what, "%s opens a connection for each request and closes it%s: each keeps a local port for 60 s",
+	    closer_text(c, SIDE_CLIENT).s, rate_of(c, c->used).s);
+	if (asker_of(v) == ASKER_UNKNOWN && v->headers)
+		append(f->what, sizeof(f->what), "; neither side had asked for the close");
+	doubt_unit(f, c);
+	if (c->client == SW_ANY || c->client == SW_GO)
+		cause_doubt(f, CONF_HIGH,
+			    "the client's code: a response that is not read to its end looks the same (Go)");
+	remedy_settings(f, CURE_REUSE, c->client);
+}
+
+const struct cause cause_KA002 = {
+	.rule = {.id = "KA002",
+		 .title = "a connection for each request: the client closes",
+		 .never = {"tcp_fin_timeout does not shorten TIME_WAIT", "SO_LINGER with time 0 loses answers"}},
+	.verdict = "CLOSE_PER_REQUEST_BY_CLIENT",
+	.judge = judge_KA002,
+};
+
+static void judge_KA003(const struct cause *self, struct scene *c)
+{
+	uint64_t client = c->begun[SIDE_CLIENT], server = c->begun[SIDE_SERVER];
+	struct finding *f;
+
+	if (!is_per_request(c) || is_share(client, c->closed, CLOSER_SHARE) ||
+	    is_share(server, c->closed, CLOSER_SHARE) || !is_share(client + server, c->closed, PER_REQUEST_SHARE) ||
+	    samples_quantile(&c->v->closes[SIDE_SERVER].gap, 0.5) > CLOSE_IDLE ||
+	    samples_quantile(&c->v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE)
+		return;
+	f = cause_found(c, self, SEV_WARN, c->used);
+	say_shares(f, c, client > server ? SIDE_CLIENT : SIDE_SERVER);
+	SAY(f->evidence,
+	    "one request in at least 90 %% of %s connections; first FIN by the client in %s, by the server in %s of %s: "
+	    "neither >= 60 %%",
+	    num(c->used).s, num(client).s, num(server).s, num(c->closed).s);
+	SAY(f->what, "a connection for each request%s; both ends know that it is over and race to close it",
+	    rate_of(c, c->used).s);
+	doubt_unit(f, c);
+	cause_doubt(f, CONF_MEDIUM, "a round trip above 0.1 ms: then the one who decides closes first");
+	remedy_settings(f, asker_of(c->v) == ASKER_SERVER ? CURE_KEEP : CURE_ASK,
+			asker_of(c->v) == ASKER_SERVER ? c->server : c->client);
+}
+
+const struct cause cause_KA003 = {
+	.rule = {.id = "KA003",
+		 .title = "a connection for each request: either side closes",
+		 .never = {"SO_LINGER with time 0 loses answers"}},
+	.verdict = "CLOSE_PER_REQUEST_MIXED",
+	.judge = judge_KA003,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Closes by RST instead of FIN (signatures.md R20, R21). */
+#include "diag/causes.h"
+
+enum { RST_N_MIN = 5, CLIENT_RST_N_MIN = 10 };
+#define CLIENT_RST_SHARE 0.1 /* of closes; fewer are cancelled downloads and programs that end */
+#define SERVER_RST_SHARE 0.01
+#define CUT_SHARE 0.1 /* of them: answers that were not complete */
+
+/* Closes that the side decided: not those that answer what an unknown connection sent, nor refused opens. */
+static uint64_t aborts(const struct closes *k)
+{
+	return k->rst - k->rst_kind[RST_NO_SOCKET] - k->rst_kind[RST_REFUSED] - k->rst_kind[RST_LATE_DATA];
+}
+
+static uint64_t lossy(const struct closes *k)
+{
+	uint64_t n = k->rst_kind[RST_UNREAD] + k->rst_kind[RST_CUT];
+
+	return n > k->unanswered ? n : k->unanswered;
+}
+
+/* Prompt after the answer: nothing but SO_LINGER with time 0 does that to a server's connection. */
+static uint64_t lingers(const struct closes *k) { return k->rst_kind[RST_LINGER_0] + k->rst_prompt; }
+
+static void judge_RST003(const struct cause *self, struct scene *c)
+{
+	const struct closes *k = &c->v->closes[SIDE_CLIENT];
+	uint64_t n = aborts(k), cut = lossy(k);
+	struct finding *f;
+
+	if (c->mass || n < CLIENT_RST_N_MIN || !is_share(n, c->closed, CLIENT_RST_SHARE))
+		return;
+	f = cause_found(c, self, SEV_INFO, n);
+	SAY(f->evidence,
+	    "%s of %s closes are a RST of the client without a FIN (>= 10, and %s >= 10 %%); %s with data unread or due",
+	    num(n).s, num(c->closed).s, percent_text((double)n, (double)c->closed).s, num(cut).s);
+	if (is_share(cut, n, CUT_SHARE)) {
+		f->severity = SEV_WARN;
+		SAY(f->what, "%s resets connections with the answer unread%s: the server's work is thrown away",
+		    closer_text(c, SIDE_CLIENT).s, rate_of(c, n).s);
+		cause_doubt(f, CONF_HIGH, "the client's code: cancelled downloads and time limits are meant so");
+		remedy_settings(f, CURE_READ, c->client);
+		return;
+	}
+	f->stage = STAGE_HARMLESS;
+	SAY(f->what, "%s ends connections by RST after complete answers%s: harmless, nothing is lost",
+	    closer_text(c, SIDE_CLIENT).s, rate_of(c, n).s);
+	cause_doubt(f, CONF_MEDIUM,
+		    "lastack trace on the client: haproxy does so with idle connections to servers; "
+		    "unread data that were acknowledged look the same");
+}
+
+const struct cause cause_RST003 = {
+	.rule = {.id = "RST003",
+		 .title = "the client closes with a RST",
+		 .never = {"resets after complete answers need no cure"}},
+	.verdict = "CLIENT_ABORT_RST",
+	.judge = judge_RST003,
+};
+
+static bool is_linger(const struct closes *k)
+{
+	return lingers(k) >= RST_N_MIN && is_share(lingers(k), aborts(k), 0.5);
+}
+
+static void judge_RST004(const struct cause *self, struct scene *c)
+{
+	const struct closes *k = &c->v->closes[SIDE_SERVER];
+	uint64_t n = aborts(k);
+	struct finding *f;
+
+	if (n < RST_N_MIN || !is_share(n, c->closed, SERVER_RST_SHARE) || is_linger(k))
+		return;
+	f = cause_found(c, self, SEV_WARN, n);
+	f->stage = STAGE_LOSING;
+	SAY(f->what, "%s ends connections by RST%s: answers on their way may be lost", closer_text(c, SIDE_SERVER).s,
+	    rate_of(c, n).s);
+	SAY(f->evidence,
+	    "%s of %s closes are a RST of the server without a FIN (>= 5, and %s >= 1 %%); %s with data unread, %s with an answer due",
+	    num(n).s, num(c->closed).s, percent_text((double)n, (double)c->closed).s, num(k->rst_kind[RST_UNREAD]).s,
+	    num(k->unanswered).s);
+	cause_doubt(f, k->rst_kind[RST_UNREAD] * 2 >= n ? CONF_HIGH : CONF_MEDIUM,
+		    "lastack trace on the server: the kernel's reason and the process");
+	remedy_settings(f, CURE_LINGER, c->server);
+}
+
+const struct cause cause_RST004 = {
+	.rule = {.id = "RST004",
+		 .title = "the server closes with a RST",
+		 .never = {"SO_LINGER does not help: close() with unread data sends a RST whatever it says"}},
+	.verdict = "SERVER_ABORT_RST",
+	.judge = judge_RST004,
+};
+
+static void say_linger(const struct cause *self, struct scene *c, enum side side, uint64_t n)
+{
+	const struct closes *k = &c->v->closes[side];
+	bool sure = is_share(k->rst_kind[RST_LINGER_0], n, 0.5),
+	     haproxy = side == SIDE_CLIENT && c->client == SW_HAPROXY;
+	struct finding *f = cause_found(c, self, haproxy ? SEV_INFO : SEV_WARN, n);
+
+	f->stage = haproxy ? STAGE_HARMLESS : STAGE_LOSING;
+	SAY(f->what, "%s closes with SO_LINGER and time 0: each close is a RST that throws unsent data away%s%s",
+	    closer_text(c, side).s, rate_of(c, n).s, haproxy ? "; haproxy does so after complete answers" : "");
+	if (sure)
+		SAY(f->evidence,
+		    "the kernel sent %s RSTs in close() with nothing unread (reason TCP_STATE), of %s closes",
+		    num(k->rst_kind[RST_LINGER_0]).s, num(c->closed).s);
+	else
+		SAY(f->evidence,
+		    "%s of %s closes are a RST within 100 ms of the last data, no FIN, nothing of the peer's outstanding "
+		    "(>= 5, and >= half of the server's %s RSTs)",
+		    num(n).s, num(c->closed).s, num(aborts(k)).s);
+	if (!sure)
+		cause_doubt(f, CONF_MEDIUM,
+			    "lastack trace on the server: the kernel's reason; a request that was "
+			    "acknowledged but not read looks the same");
+	remedy_settings(f, CURE_NO_RESET, side == SIDE_SERVER ? c->server : c->client);
+}
+
+static void judge_RST005(const struct cause *self, struct scene *c)
+{
+	const struct closes *s = &c->v->closes[SIDE_SERVER], *k = &c->v->closes[SIDE_CLIENT];
+
+	if (is_linger(s) && is_share(lingers(s), c->closed, SERVER_RST_SHARE))
+		say_linger(self, c, SIDE_SERVER, lingers(s));
+	/* a client that has its answer may reset: only the kernel knows what it was */
+	if (k->rst_kind[RST_LINGER_0] >= RST_N_MIN && is_share(k->rst_kind[RST_LINGER_0], c->closed, CLIENT_RST_SHARE))
+		say_linger(self, c, SIDE_CLIENT, k->rst_kind[RST_LINGER_0]);
+}
+
+const struct cause cause_RST005 = {
+	.rule = {.id = "RST005",
+		 .title = "closes that reset: SO_LINGER with time 0, seen",
+		 .never = {"SO_LINGER with time 0 is no cure for TIME_WAIT: 27 to 57 % of 400 kB arrived"}},
+	.verdict = "LINGER0",
+	.judge = judge_RST005,
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What is left: a program that ended (signatures.md R30), and what cannot be told. These come last. */
+#include "diag/causes.h"
+
+#define MASS_WINDOW_S 10.0
+
+static void judge_KA011(const struct cause *self, struct scene *c)
+{
+	struct finding *f;
+
+	if (!c->mass || c->found || c->window_s < MASS_WINDOW_S)
+		return;
+	f = cause_found(c, self, SEV_INFO, c->v->spans.seen);
+	f->stage = STAGE_HARMLESS;
+	SAY(f->what, "%s connections were closed at once, as when a program ends, reloads or is deployed",
+	    num(c->v->spans.seen).s);
+	SAY(f->evidence,
+	    "%.0f %% of closes within 100 ms (> 80 %%) in a look of %s (>= 10 s); %.0f %% opened after (< 10 %%)",
+	    spans_densest(&c->v->spans, 100 * NSEC_PER_MS) * 100, seconds_text(c->window_s).s,
+	    spans_replaced(&c->v->spans) * 100);
+	cause_doubt(f, CONF_MEDIUM, "whether a program ended or was reloaded just then");
+}
+
+const struct cause cause_KA011 = {
+	.rule = {.id = "KA011",
+		 .title = "many connections closed at once",
+		 .never = {"do not judge a service by the moment it is stopped"}},
+	.verdict = "MASS_CLOSE",
+	.last = true,
+	.judge = judge_KA011,
+};
+
+static void judge_KA012(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	struct finding *f;
+
+	if (c->found || !v->conns)
+		return;
+	f = cause_found(c, self, SEV_INFO, v->whole);
+	f->stage = STAGE_HARMLESS;
+	f->confidence = CONF_CERTAIN;
+	f->raise[0] = '\0';
+	if (v->whole < N_MIN) {
+		SAY(f->what,
+		    "%s connection%s began and ended while we looked: too few to tell a cause; up to %u requests in one",
+		    num(v->whole).s, v->whole == 1 ? "" : "s", v->most);
+		SAY(f->evidence, "%s < 10 connections (%s seen in part)", num(v->whole).s, num(v->conns - v->whole).s);
+		SAY(f->raise, "a longer look");
+		return;
+	}
+	SAY(f->what, "no cause stands out among %s connections; they carried %.1f requests on average, %u at most",
+	    num(v->whole).s, (double)v->requests / (double)v->conns, v->most);
+	SAY(f->evidence,
+	    "no inequality held: one request in %s; first FIN of the client in %s, of the server in %s of %s closes",
+	    percent_text((double)v->by_requests[1], (double)c->used).s,
+	    percent_text((double)v->closes[SIDE_CLIENT].fin, (double)c->closed).s,
+	    percent_text((double)v->closes[SIDE_SERVER].fin, (double)c->closed).s, num(c->closed).s);
+	if (v->http2)
+		append(f->evidence, sizeof(f->evidence),
+		       "; HTTP/2 shares a connection among requests, which were not counted");
+	SAY(f->raise, c->window_s < MASS_WINDOW_S ? "a look of 10 s or more" : "one client or program at a time");
+}
+
+const struct cause cause_KA012 = {
+	.rule = {.id = "KA012", .title = "not enough to tell why connections close", .never = {NULL}},
+	.verdict = "INSUFFICIENT",
+	.last = true,
+	.judge = judge_KA012,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections that are reused, but not for long: a small pool (signatures.md R7), a cap on requests (R8). */
+#include "diag/causes.h"
+
+enum { POOL_N_MIN = 20, POOL_MOST_MIN = 3 };
+#define POOL_FEW_SHARE 0.2 /* of connections with one request or none */
+#define POOL_MOST_TO_MEAN 3.0 /* a pool's lucky ones carry many times the mean; sessions of a kind do not */
+#define POOL_REPLACED 0.5 /* of connections opened after others were closed: else a program ended */
+#define POOL_CLIENT_SHARE 0.8 /* of connections by one address: many clients have many pools */
+
+static double mean_requests(const struct scene *c)
+{
+	return c->v->whole ? (double)c->v->requests / (double)c->v->whole : 0;
+}
+
+static void judge_KA004(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	uint64_t few = v->by_requests[0] + v->by_requests[1], fins = v->closes[SIDE_CLIENT].fin;
+	double replaced = spans_replaced(&v->spans), mean = mean_requests(c);
+	struct finding *f;
+
+	if (v->whole < POOL_N_MIN || c->mass || v->http2 || !is_share(fins, c->closed, CLOSER_SHARE) ||
+	    !is_share(few, v->whole, POOL_FEW_SHARE) || v->most < POOL_MOST_MIN || v->most < POOL_MOST_TO_MEAN * mean ||
+	    replaced < POOL_REPLACED || samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE ||
+	    !is_share(service_top_client(v), v->conns, POOL_CLIENT_SHARE))
+		return;
+	f = cause_found(c, self, SEV_WARN, v->whole);
+	SAY(f->what, "%s keeps connections but closes %s of them after one request or none%s: its pool is too small",
+	    closer_text(c, SIDE_CLIENT).s, percent_text((double)few, (double)v->whole).s, rate_of(c, v->whole).s);
+	SAY(f->evidence,
+	    "client closed first in %s of %s (>= 60 %%); one request or none in %s (>= 20 %%) but up to %u in one, >= 3 "
+	    "and >= 3 x the mean %.1f; %.0f %% opened after others were closed (>= 50 %%)",
+	    num(fins).s, num(c->closed).s, num(few).s, v->most, mean, replaced * 100);
+	if (c->window_s > 0)
+		append(f->evidence, sizeof(f->evidence), "; %.0f open on average", v->life_s / c->window_s);
+	cause_doubt(f, CONF_MEDIUM, "one program at a time (--pid, --comm), or its pool's setting");
+	remedy_settings(f, CURE_POOL, c->client);
+}
+
+const struct cause cause_KA004 = {
+	.rule = {.id = "KA004",
+		 .title = "the client's pool is too small",
+		 .never = {"a longer keep-alive timeout does not help: surplus connections are closed at once"}},
+	.verdict = "CLIENT_POOL_TOO_SMALL",
+	.judge = judge_KA004,
+};
+
+/* ---- a cap ---- */
+
+enum { CAP_BLIND_MIN = 4, CAP_MEDIUM_MIN = 20 };
+#define CAP_SHARE 0.5
+#define CAP_SERVER_SHARE 0.3
+
+static void judge_KA005(const struct cause *self, struct scene *c)
+{
+	const struct service *v = c->v;
+	uint32_t n = v->most;
+	bool told = is_share(v->headers, v->whole, 0.5);
+	const struct closes *k = &v->closes[SIDE_SERVER];
+	bool said = told && is_share(v->ask_response, v->headers, 0.5);
+	struct likely as = likely_requests(n);
+	struct finding *f;
+
+	if (c->used < N_MIN || v->http2 || n < (told ? 2 : CAP_BLIND_MIN) ||
+	    !is_share(v->at_most, c->used, CAP_SHARE) ||
+	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !is_share(k->prompt, k->fin, 0.5))))
+		return;
+	f = cause_found(c, self, SEV_INFO, c->used);
+	SAY(f->verdict, "%s %u", self->verdict, n);
+	SAY(f->what, "%s closes after %u requests%s%s", closer_text(c, SIDE_SERVER).s, n, rate_of(c, v->at_most).s,
+	    as.s);
+	SAY(f->evidence,
+	    "%s of %s connections carried exactly %u requests (%s >= 50 %%) and none more; server closed first in %s of "
+	    "%s (>= 30 %%), at once%s",
+	    num(v->at_most).s, num(c->used).s, n, percent_text((double)v->at_most, (double)c->used).s, num(k->fin).s,
+	    num(c->closed).s, said ? ", and said Connection: close" : "");
+	if (!told && !as.s[0])
+		cause_doubt(f, n < CAP_MEDIUM_MIN ? CONF_LOW : CONF_MEDIUM,
+			    "readable headers: a session of some protocol may always take as many exchanges");
+	remedy_settings(f, CURE_CAP, c->server);
+}
+
+const struct cause cause_KA005 = {
+	.rule = {.id = "KA005",
+		 .title = "the server closes after a number of requests",
+		 .never = {"a cap of 100 or more costs little: raise it last"}},
+	.verdict = "REQUEST_CAP",
+	.judge = judge_KA005,
+};

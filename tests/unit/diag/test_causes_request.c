@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/diag/closes.h"
+
+static void many_with_headers(unsigned n, enum side first, uint32_t http)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(first, 10 * US, 1);
+
+		c.seen |= SEEN_HEADERS;
+		c.responses = c.requests = 1;
+		c.http = http;
+		closes_add(&c);
+	}
+}
+
+TEST(KA001__server_closes_after_each__high_from_0_1_ms)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many(60, SIDE_SERVER, 10 * US, 1);
+	f = closes_one("CLOSE_PER_REQUEST_BY_SERVER");
+	assert_string_equal(f->verdict, "CLOSE_PER_REQUEST_BY_SERVER");
+	assert_int_equal(f->confidence, CONF_HIGH);
+	assert_int_equal(f->n, 60);
+	assert_true(f->window_s > 17);
+	assert_string_equal(f->service, "10.0.0.2:80");
+	assert_says(f->evidence, "60 of 60 connections carried one request (100 % >= 90 %)");
+	assert_says(f->what, "cannot be seen");
+	assert_true(f->n_remedies > 0);
+}
+
+TEST(KA001__round_trip_below_0_1_ms__medium)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 10 * US, 1);
+
+		c.rtt = 20 * US;
+		closes_add(&c);
+	}
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_MEDIUM);
+}
+
+TEST(KA001__nine_connections__insufficient)
+{
+	closes_init();
+	closes_many(9, SIDE_SERVER, 10 * US, 1);
+	closes_one("INSUFFICIENT");
+	closes_many(1, SIDE_SERVER, 10 * US, 1);
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_MEDIUM);
+}
+
+TEST(KA001__less_than_nine_in_ten_with_one_request__silent)
+{
+	closes_init();
+	closes_many(90, SIDE_SERVER, 10 * US, 1);
+	closes_many(10, SIDE_SERVER, 10 * US, 2);
+	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+	closes_many(1, SIDE_SERVER, 10 * US, 2);
+	closes_not("CLOSE_PER_REQUEST");
+}
+
+TEST(KA001__unused_connections__do_not_count)
+{
+	closes_init();
+	closes_many(50, SIDE_SERVER, 10 * US, 1);
+	closes_many(30, SIDE_CLIENT, S, 0); /* ab opens some that it never uses */
+	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+}
+
+TEST(KA001__fin_not_prompt__silent)
+{
+	closes_init();
+	closes_many(60, SIDE_SERVER, CLOSE_PROMPT, 1);
+	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+	closes_init();
+	closes_many(60, SIDE_SERVER, CLOSE_PROMPT + 1, 1);
+	closes_not("CLOSE_PER_REQUEST");
+}
+
+TEST(KA001__long_answers__are_no_fault)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 10 * US, 1);
+
+		c.start -= 30 * S;
+		closes_add(&c);
+	}
+	assert_says(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->what, "for streams and long polls");
+}
+
+TEST(KA001__headers__tell_who_asked)
+{
+	const struct finding *f;
+
+	closes_init();
+	many_with_headers(60, SIDE_SERVER, HTTP_REQUEST_CLOSE | HTTP_RESPONSE_CLOSE);
+	f = closes_one("CLOSE_PER_REQUEST_BY_SERVER (client asked)");
+	assert_int_equal(f->confidence, CONF_HIGH);
+	closes_init();
+	many_with_headers(60, SIDE_SERVER, HTTP_REQUEST_10 | HTTP_RESPONSE_CLOSE);
+	closes_one("CLOSE_PER_REQUEST_BY_SERVER (HTTP/1.0)");
+	closes_init();
+	many_with_headers(60, SIDE_SERVER, HTTP_RESPONSE_CLOSE);
+	closes_one("CLOSE_PER_REQUEST_BY_SERVER (server decides)");
+	closes_init();
+	many_with_headers(60, SIDE_SERVER, 0);
+	assert_string_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->verdict, "CLOSE_PER_REQUEST_BY_SERVER");
+}
+
+TEST(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one)
+{
+	closes_init();
+	closes_many(60, SIDE_SERVER, 10 * US, 2);
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_LOW);
+	closes_init();
+	closes_many(60, SIDE_SERVER, 10 * US, 4);
+	closes_not("CLOSE_PER_REQUEST");
+}
+
+TEST(KA001__http_2__not_decided)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 10 * US, 1);
+
+		c.seen |= SEEN_HTTP2;
+		closes_add(&c);
+	}
+	assert_says(closes_one("INSUFFICIENT")->evidence, "HTTP/2");
+}
+
+TEST(KA002__client_closes_after_each__warns)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many(60, SIDE_CLIENT, 200 * US, 1);
+	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+	assert_int_equal(f->severity, SEV_WARN);
+	assert_says(f->evidence, "no connection carried more than 1");
+}
+
+TEST(KA002__one_in_three_seconds__is_a_health_check)
+{
+	closes_init();
+	closes_step = 3 * S;
+	closes_many(60, SIDE_CLIENT, 200 * US, 1);
+	closes_one("INSUFFICIENT");
+}
+
+TEST(KA002__three_requests_in_one__silent)
+{
+	closes_init();
+	closes_many(60, SIDE_CLIENT, 200 * US, 1);
+	closes_many(1, SIDE_CLIENT, 200 * US, 2);
+	closes_verdict("CLOSE_PER_REQUEST_BY_CLIENT");
+	closes_many(1, SIDE_CLIENT, 200 * US, 3);
+	closes_not("CLOSE_PER_REQUEST_BY_CLIENT");
+}
+
+TEST(KA002__every_client_comes_once__silent)
+{
+	closes_init();
+	for (unsigned i = 0; i < 200; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, 200 * US, 1);
+
+		c.addr[SIDE_CLIENT].b[3] = (uint8_t)i;
+		closes_add(&c);
+	}
+	closes_not("CLOSE_PER_REQUEST_BY_CLIENT");
+}
+
+TEST(KA002__agent__is_named_with_its_setting)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, 200 * US, 1);
+
+		c.seen |= SEEN_HEADERS;
+		c.responses = 1;
+		snprintf(c.agent, sizeof(c.agent), "python-requests/2.34");
+		closes_add(&c);
+	}
+	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+	assert_says(f->what, "Python requests opens a connection for each request");
+	assert_says(f->remedies[0].action, "requests.Session()");
+	assert_int_equal(f->n_remedies, 2);
+}
+
+TEST(KA003__neither_six_in_ten__mixed)
+{
+	closes_init();
+	closes_many(41, SIDE_CLIENT, 25 * US, 1);
+	closes_many(59, SIDE_SERVER, 25 * US, 1);
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_MIXED")->confidence, CONF_MEDIUM);
+	closes_many(3, SIDE_SERVER, 25 * US, 1);
+	closes_one("CLOSE_PER_REQUEST_BY_SERVER");
+}
+
+TEST(KA003__idle_closes__are_another_matter)
+{
+	closes_init();
+	closes_many(50, SIDE_CLIENT, 25 * US, 1);
+	closes_many(50, SIDE_SERVER, 3 * S, 1);
+	closes_not("CLOSE_PER_REQUEST");
+}
+
+RUN(T(KA001__server_closes_after_each__high_from_0_1_ms), T(KA001__round_trip_below_0_1_ms__medium),
+    T(KA001__nine_connections__insufficient), T(KA001__less_than_nine_in_ten_with_one_request__silent),
+    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__silent), T(KA001__long_answers__are_no_fault),
+    T(KA001__headers__tell_who_asked), T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one),
+    T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
+    T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),
+    T(KA002__every_client_comes_once__silent), T(KA002__agent__is_named_with_its_setting),
+    T(KA003__neither_six_in_ten__mixed), T(KA003__idle_closes__are_another_matter))

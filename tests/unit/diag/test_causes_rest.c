@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/diag/closes.h"
+
+#include <errno.h>
+
+static void ignored(unsigned n, enum side closer, nsec_t how_long)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(closer, 2 * S + i * US, 1);
+
+		c.fin[side_other(closer)] = c.fin[closer] + how_long;
+		c.end = c.fin[side_other(closer)];
+		closes_add(&c);
+	}
+}
+
+TEST(KA009__fin_stands_for_seconds__leak)
+{
+	const struct finding *f;
+
+	closes_init();
+	ignored(60, SIDE_SERVER, 5 * S);
+	f = closes_verdict("PEER_IGNORES_FIN");
+	assert_non_null(f);
+	assert_int_equal(f->stage, STAGE_LEAKING);
+	assert_says(f->what, "the client does not close when the server has");
+	closes_verdict("SERVER_IDLE_TIMEOUT 2.00s");
+}
+
+TEST(KA009__a_second_or_less_or_four__silent)
+{
+	closes_init();
+	ignored(60, SIDE_SERVER, S);
+	closes_not("PEER_IGNORES_FIN");
+	closes_init();
+	ignored(4, SIDE_CLIENT, 5 * S);
+	closes_not("PEER_IGNORES_FIN");
+	ignored(1, SIDE_CLIENT, 5 * S);
+	closes_verdict("PEER_IGNORES_FIN");
+}
+
+TEST(KA009__half_closed_by_design__silent)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, US, 1);
+
+		c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] + 20 * S;
+		c.end = c.fin[SIDE_SERVER];
+		c.half_close_data = c.end - MS;
+		closes_add(&c);
+	}
+	closes_not("PEER_IGNORES_FIN");
+}
+
+TEST(KA009__still_open_at_the_end__counts)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 1);
+
+		c.seen = SEEN_SYN;
+		c.how = END_OPEN;
+		c.fin[SIDE_CLIENT] = 0;
+		c.end = c.fin[SIDE_SERVER] + 8 * S;
+		closes_add(&c);
+	}
+	closes_verdict("PEER_IGNORES_FIN");
+}
+
+static void ends_together(unsigned n, nsec_t after)
+{
+	closes_step = MS;
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, i * 7 * MS, 20 + i);
+
+		c.fin[SIDE_CLIENT] = 100 * S + after;
+		c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] + US;
+		c.end = c.fin[SIDE_SERVER];
+		closes_add(&c);
+	}
+}
+
+TEST(KA011__all_at_once_in_ten_seconds__harmless)
+{
+	closes_init();
+	ends_together(50, 10 * S);
+	assert_int_equal(closes_one("MASS_CLOSE")->severity, SEV_INFO);
+}
+
+TEST(KA011__window_below_ten_seconds__insufficient)
+{
+	closes_init();
+	ends_together(50, 10 * S - 10 * MS);
+	assert_says(closes_one("INSUFFICIENT")->raise, "10 s or more");
+}
+
+TEST(KA011__two_in_ten_closed_before__silent)
+{
+	closes_init();
+	for (unsigned i = 0; i < 13; i++)
+		closes_many(1, SIDE_CLIENT, i * 300 * MS, 20);
+	closes_now = 100 * S;
+	ends_together(50, 30 * S);
+	closes_not("MASS_CLOSE");
+}
+
+TEST(KA012__nothing_but_one_reused_connection)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many(1, SIDE_CLIENT, US, 300);
+	f = closes_one("INSUFFICIENT");
+	assert_int_equal(f->severity, SEV_INFO);
+	assert_says(f->what, "1 connection began and ended");
+	assert_says(f->what, "up to 300 requests");
+}
+
+TEST(no_port__is_PORT001_at_certainty)
+{
+	const struct finding *f;
+	struct conn c;
+
+	closes_init();
+	c = closes_next(SIDE_CLIENT, US, 0);
+	c.how = END_FAILED_OPEN;
+	c.error = EADDRNOTAVAIL;
+	c.opener.pid = 812;
+	memcpy(c.opener.comm, "shop", 5);
+	closes_add(&c);
+	closes_add(&c);
+	closes_verdict("");
+	f = &closes_found.v[0];
+	assert_string_equal(f->rule->id, "PORT001");
+	assert_int_equal(f->confidence, CONF_CERTAIN);
+	assert_int_equal(f->severity, SEV_CRIT);
+	assert_string_equal(f->process, "shop[812]");
+	assert_says(f->what, "failed 2 times");
+}
+
+TEST(only__judges_by_one_cause)
+{
+	struct findings f;
+
+	closes_init();
+	ignored(60, SIDE_SERVER, 5 * S);
+	assert_int_equal(causes_diagnose(&closes, "ka009", &f), 0);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.v[0].rule->id, "KA009");
+	findings_done(&f);
+}
+
+TEST(merge__sorts_and_keeps_what_was_dropped)
+{
+	struct findings a, b;
+
+	closes_init();
+	ignored(60, SIDE_SERVER, 5 * S);
+	assert_int_equal(causes_diagnose(&closes, "KA006", &a), 0);
+	assert_int_equal(causes_diagnose(&closes, "KA009", &b), 0);
+	b.dropped = 3;
+	b.dropped_worst = SEV_WARN;
+	findings_merge(&a, &b);
+	assert_int_equal(a.n, 2);
+	assert_string_equal(a.v[0].rule->id, "KA009");
+	assert_int_equal(a.dropped, 3);
+	assert_int_equal(a.dropped_worst, SEV_WARN);
+	findings_done(&a);
+	findings_done(&b);
+}
+
+TEST(known__every_id_is_found_whatever_its_case)
+{
+	for (size_t i = 0; i < known_rules(); i++)
+		assert_ptr_equal(known_rule_find(known_rule(i)->id), known_rule(i));
+	assert_string_equal(known_rule_find("ka001")->id, "KA001");
+	assert_true(rule_is_cause(known_rule_find("ka001")));
+	assert_false(rule_is_cause(known_rule_find("PORT001")));
+	assert_string_equal(cause_verdict(known_rule_find("rst005")), "LINGER0");
+	assert_null(known_rule_find("KA999"));
+}
+
+RUN(T(KA009__fin_stands_for_seconds__leak), T(KA009__a_second_or_less_or_four__silent),
+    T(KA009__half_closed_by_design__silent), T(KA009__still_open_at_the_end__counts),
+    T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
+    T(KA011__two_in_ten_closed_before__silent), T(KA012__nothing_but_one_reused_connection),
+    T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause), T(merge__sorts_and_keeps_what_was_dropped),
+    T(known__every_id_is_found_whatever_its_case))
