@@ -15,6 +15,7 @@ struct flows; /* opaque */
 struct flows_cfg {
 	struct hash_key key; /* of the table: four-tuples are chosen by strangers */
 	size_t live_max; /* connections at a time; 0: LIVE_MAX. Past it the one that was silent longest is handed over as it is */
+	bool no_headers; /* HTTP is not read: as if all of it were encrypted */
 	void (*done)(void *arg, const struct conn *c); /* c is valid during the call */
 	void *arg;
 };
@@ -25,7 +26,7 @@ struct flows_counts {
 	uint64_t frames[N_FRAME_VERDICTS];
 	uint64_t octets; /* of frames, as they were on the wire */
 	uint64_t conns; /* handed over */
-	uint64_t live, live_most; /* now; at most */
+	uint64_t live_most; /* open at a time */
 	uint64_t late; /* segments of connections handed over already */
 	uint64_t stray; /* resets and empty segments of connections never seen */
 	uint64_t doubles; /* segments captured twice */

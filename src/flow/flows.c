@@ -289,6 +289,7 @@ static struct flow *begin(struct flows *fs, const struct frame *fr, uint32_t has
 		fs->free_flows = f;
 		return NULL;
 	}
+	f->rec->reader.blind = fs->cfg.no_headers;
 	*by = guess_sender(fs, fr);
 	f->addr[*by] = fr->src;
 	f->port[*by] = fr->sport;

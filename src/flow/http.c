@@ -11,7 +11,6 @@ static void lose(struct reader *r, struct voice *v)
 {
 	r->unread = true;
 	v->part = PART_LOST;
-	v->line_n = 0;
 }
 
 /* ---- words ---- */
@@ -237,7 +236,7 @@ static void body_begins(struct conn *c, enum side by, struct voice *v)
 		message_done(c, by, v);
 }
 
-static void request_read(struct reader *r, struct conn *c, struct voice *v)
+static void note_request(struct reader *r, struct conn *c, const struct voice *v)
 {
 	c->requests++;
 	if (r->asked == ASKED_MAX) {
@@ -246,14 +245,23 @@ static void request_read(struct reader *r, struct conn *c, struct voice *v)
 		r->heads &= ~(UINT64_C(1) << r->asked);
 		r->heads |= (uint64_t)v->head << r->asked++;
 	}
+}
+
+static void request_read(struct reader *r, struct conn *c, struct voice *v)
+{
+	note_request(r, c, v);
 	body_begins(c, SIDE_CLIENT, v);
+}
+
+static bool opens_tunnel(const struct reader *r, const struct voice *server)
+{
+	return server->status == 101 || (r->voice[SIDE_CLIENT].connect && server->status / 100 == 2);
 }
 
 static void response_read(struct reader *r, struct conn *c, struct voice *v)
 {
-	bool head = r->heads & 1, tunnel;
+	bool head = r->heads & 1, tunnel = opens_tunnel(r, v);
 
-	tunnel = v->status == 101 || (r->voice[SIDE_CLIENT].connect && v->status / 100 == 2);
 	if (v->status / 100 == 1 && !tunnel) { /* the answer proper follows */
 		v->part = PART_FIRST;
 		return;
@@ -273,6 +281,37 @@ static void response_read(struct reader *r, struct conn *c, struct voice *v)
 		c->responses++;
 		v->part = PART_TO_CLOSE;
 	}
+}
+
+/*
+ * The capture has no more of this line. What was read of the message counts; where it ends is not known, so the next one is
+ * looked for at the beginning of segments.
+ */
+static void cut(struct reader *r, struct conn *c, enum side by)
+{
+	struct voice *v = &r->voice[by];
+	bool in_head = v->part == PART_FIRST || v->part == PART_HEADERS;
+
+	if (v->part == PART_FIRST && !(by == SIDE_CLIENT || status_line(c, v))) {
+		lose(r, v);
+		return;
+	}
+	c->http |= HTTP_CUT;
+	v->part = PART_LOST;
+	if (by == SIDE_CLIENT) {
+		if (in_head)
+			note_request(r, c, v);
+		return;
+	}
+	if (in_head && opens_tunnel(r, v))
+		r->proto = PROTO_RAW;
+	else if (in_head && v->status / 100 == 1)
+		return;
+	if (in_head && r->asked) {
+		r->asked--;
+		r->heads >>= 1;
+	}
+	c->responses++;
 }
 
 /* A line of a message's head. */
@@ -371,8 +410,8 @@ void http_text(struct reader *r, struct conn *c, enum side by, struct text_span 
 		case PART_TRAILERS:
 			if (take_line(v, &t))
 				whole_line(r, c, by);
-			else if (t.len) /* the capture has no more of it */
-				lose(r, v);
+			else if (t.len)
+				cut(r, c, by);
 			break;
 		}
 	}

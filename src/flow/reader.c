@@ -12,7 +12,7 @@ static void guess(struct reader *r, struct conn *c, enum side by, struct text_sp
 	} else if (tls_begins(t)) {
 		r->proto = PROTO_TLS;
 		c->seen |= SEEN_TLS;
-	} else if (http_begins(by, t)) {
+	} else if (!r->blind && http_begins(by, t)) {
 		r->proto = PROTO_HTTP;
 	}
 }
@@ -88,11 +88,11 @@ void reader_hole(struct reader *r, enum side by, uint32_t n)
 	}
 }
 
-bool reader_unanswered(const struct reader *r, enum side closing, bool reset)
+bool reader_unanswered(const struct reader *r, const struct conn *c, enum side closing, bool reset)
 {
 	const struct voice *server = &r->voice[SIDE_SERVER];
 
-	if (r->proto != PROTO_HTTP || r->unread)
+	if (r->proto != PROTO_HTTP || r->unread || c->http & HTTP_CUT)
 		return r->client_spoke;
 	if (server->part == PART_TO_CLOSE)
 		return closing == SIDE_CLIENT || reset;

@@ -43,6 +43,7 @@ enum heard { HEARD_CONTROL, HEARD_HANDSHAKE, HEARD_DATA }; /* the strongest in a
 struct reader {
 	enum proto proto;
 	bool client_spoke, client_greeted; /* data; a handshake; and the server has not answered yet */
+	bool blind; /* HTTP is not to be read */
 	bool unread; /* some message could not be read: requests and responses are not exact */
 	uint64_t heads; /* requests not answered yet, oldest lowest: 1 for HEAD */
 	unsigned asked; /* how many */
@@ -68,7 +69,7 @@ void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, stru
 void reader_hole(struct reader *r, enum side by, uint32_t n); /* n octets were sent and not captured */
 
 /* A request stands without its whole answer, when that side closes. */
-bool reader_unanswered(const struct reader *r, enum side closing, bool reset);
+bool reader_unanswered(const struct reader *r, const struct conn *c, enum side closing, bool reset);
 
 /* ---- http.c ---- */
 bool http_begins(enum side by, struct text_span t);

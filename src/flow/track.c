@@ -189,7 +189,7 @@ static void over(struct flow *f, enum side by, bool reset)
 	if (is_over(c))
 		return;
 	c->first = by;
-	c->unanswered = reader_unanswered(&f->rec->reader, by, reset);
+	c->unanswered = reader_unanswered(&f->rec->reader, c, by, reset);
 }
 
 static void take_fin(struct flow *f, enum side by, const struct frame *fr, nsec_t at)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/flow/heard.h"
+
+static struct heard_conns h;
+static struct talk t;
+
+enum { CIPHER = 20, ALERT = 21, HANDSHAKE = 22, DATA = 23, FINISHED_13 = 53, ALERT_13 = 19 };
+
+static void opened(void)
+{
+	heard_begin(&h, &t, 40000);
+	talk_open(&t);
+}
+
+/* A TLS record of that many octets in a segment of its own. */
+static void record(enum side by, uint8_t type, uint16_t len)
+{
+	uint8_t text[5 + 4096] = {type, 3, 3, (uint8_t)(len >> 8), (uint8_t)len, type == HANDSHAKE ? 1 : 0};
+
+	talk_send(&t, by, text, 5U + len);
+}
+
+static void handshake_12(void)
+{
+	record(SIDE_CLIENT, HANDSHAKE, 200);
+	record(SIDE_SERVER, HANDSHAKE, 2000);
+	record(SIDE_CLIENT, HANDSHAKE, 100);
+	record(SIDE_CLIENT, CIPHER, 1);
+	record(SIDE_CLIENT, HANDSHAKE, 40);
+	record(SIDE_SERVER, CIPHER, 1);
+	record(SIDE_SERVER, HANDSHAKE, 40);
+}
+
+static void handshake_13(void)
+{
+	record(SIDE_CLIENT, HANDSHAKE, 200);
+	record(SIDE_SERVER, HANDSHAKE, 90);
+	record(SIDE_SERVER, CIPHER, 1);
+	record(SIDE_SERVER, DATA, 2000);
+	record(SIDE_CLIENT, CIPHER, 1);
+	record(SIDE_CLIENT, DATA, FINISHED_13);
+}
+
+/* At the end. */
+static uint32_t exchanges_of_data(void)
+{
+	const struct conn *c = heard_one(&h);
+
+	return c->exchanges - c->tls_exchanges;
+}
+
+TEST(tls_12__handshake_and_two_requests__told_apart)
+{
+	nsec_t last;
+
+	opened();
+	handshake_12();
+	for (unsigned i = 0; i < 2; i++) {
+		record(SIDE_CLIENT, DATA, 300);
+		record(SIDE_SERVER, DATA, 3000);
+	}
+	last = t.now - t.step;
+	talk_wait(&t, 5 * NSEC_PER_S);
+	record(SIDE_SERVER, ALERT, 26);
+	talk_close(&t, SIDE_SERVER);
+	assert_int_equal(exchanges_of_data(), 2);
+	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_TLS);
+	assert_true(h.v[0].last_data[SIDE_SERVER] == last);
+	assert_false(h.v[0].unanswered);
+}
+
+TEST(tls_13__tickets_before_and_after_the_request__one_exchange)
+{
+	for (unsigned with = 0; with < 2; with++) {
+		opened();
+		handshake_13();
+		if (with)
+			record(SIDE_SERVER, DATA, 250);
+		record(SIDE_CLIENT, DATA, 300);
+		if (!with)
+			record(SIDE_SERVER, DATA, 250);
+		record(SIDE_SERVER, DATA, 3000);
+		talk_close(&t, SIDE_SERVER);
+		assert_int_equal(exchanges_of_data(), 1);
+		assert_false(h.v[0].unanswered);
+	}
+}
+
+TEST(tls_13__farewell__is_no_data)
+{
+	nsec_t last;
+
+	opened();
+	handshake_13();
+	record(SIDE_CLIENT, DATA, 300);
+	record(SIDE_SERVER, DATA, 3000);
+	last = t.now - t.step;
+	talk_wait(&t, 60 * NSEC_PER_S);
+	record(SIDE_CLIENT, DATA, ALERT_13);
+	talk_seg(&t, SIDE_CLIENT, F_FIN | F_ACK, NULL, 0);
+	record(SIDE_SERVER, DATA, ALERT_13);
+	talk_seg(&t, SIDE_SERVER, F_FIN | F_ACK, NULL, 0);
+	assert_int_equal(exchanges_of_data(), 1);
+	assert_true(h.v[0].last_data[SIDE_SERVER] == last);
+	assert_true(h.v[0].last_data[SIDE_CLIENT] < last);
+	assert_false(h.v[0].unanswered);
+}
+
+TEST(tls__only_the_handshake__no_request)
+{
+	opened();
+	handshake_13();
+	record(SIDE_SERVER, DATA, 250);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(exchanges_of_data(), 0);
+	assert_int_equal(h.v[0].exchanges, 2);
+	assert_false(h.v[0].unanswered);
+}
+
+TEST(tls__records_across_segments__the_same)
+{
+	uint8_t text[5 + 300] = {DATA, 3, 3, 1, 44};
+
+	opened();
+	handshake_12();
+	talk_send(&t, SIDE_CLIENT, text, 3);
+	talk_send(&t, SIDE_CLIENT, text + 3, 100);
+	talk_send(&t, SIDE_CLIENT, text + 103, sizeof(text) - 103);
+	record(SIDE_SERVER, DATA, 30);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(exchanges_of_data(), 1);
+}
+
+TEST(tls__a_length_that_cannot_be__only_turns_are_counted)
+{
+	static const uint8_t odd[] = {DATA, 3, 3, 255, 255, 0};
+
+	opened();
+	handshake_12();
+	talk_send(&t, SIDE_CLIENT, odd, sizeof(odd));
+	record(SIDE_SERVER, DATA, 30);
+	record(SIDE_CLIENT, DATA, 30);
+	record(SIDE_SERVER, DATA, 30);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(exchanges_of_data(), 2);
+}
+
+/* An HTTP/2 frame of type and length. */
+static void frame(enum side by, uint8_t type, uint8_t len)
+{
+	uint8_t text[9 + 255] = {0, 0, len, type};
+
+	talk_send(&t, by, text, 9U + len);
+}
+
+TEST(http2__settings_and_pings__are_no_exchanges)
+{
+	enum { FRAME_DATA, FRAME_HEADERS, FRAME_SETTINGS = 4, FRAME_PING = 6, FRAME_GOAWAY };
+	nsec_t last;
+
+	opened();
+	talk_say(&t, SIDE_CLIENT, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	frame(SIDE_CLIENT, FRAME_SETTINGS, 18);
+	frame(SIDE_SERVER, FRAME_SETTINGS, 0);
+	frame(SIDE_CLIENT, FRAME_HEADERS, 40);
+	frame(SIDE_SERVER, FRAME_HEADERS, 40);
+	frame(SIDE_SERVER, FRAME_DATA, 200);
+	last = t.now - t.step;
+	talk_wait(&t, 20 * NSEC_PER_S);
+	frame(SIDE_CLIENT, FRAME_PING, 8);
+	frame(SIDE_SERVER, FRAME_PING, 8);
+	talk_wait(&t, 20 * NSEC_PER_S);
+	frame(SIDE_SERVER, FRAME_GOAWAY, 8);
+	talk_close(&t, SIDE_SERVER);
+	assert_int_equal(heard_one(&h)->seen, SEEN_SYN | SEEN_END | SEEN_HTTP2);
+	assert_int_equal(h.v[0].exchanges, 1);
+	assert_true(h.v[0].last_data[SIDE_SERVER] == last);
+}
+
+RUN(T(tls_12__handshake_and_two_requests__told_apart), T(tls_13__tickets_before_and_after_the_request__one_exchange),
+    T(tls_13__farewell__is_no_data), T(tls__only_the_handshake__no_request), T(tls__records_across_segments__the_same),
+    T(tls__a_length_that_cannot_be__only_turns_are_counted), T(http2__settings_and_pings__are_no_exchanges))
