@@ -185,12 +185,16 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	return true;
 }
 
-static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
+/* 0: there is nothing, or not now. */
+static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, size_t cap)
 {
 	struct engine *e = c->eng;
 	bool idle = board_n(&c->board) == 0;
+	struct outgoing o;
 	struct sent *s;
 
+	if (!choose_new(c, why, &o))
+		return 0;
 	if (o.flags & F_FIN) {
 		c->fin_sent = true;
 		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
@@ -224,10 +228,10 @@ static size_t send_new(struct conn *c, struct outgoing o, uint8_t *buf, size_t c
 static size_t send_frto(struct conn *c, uint8_t *buf, size_t cap)
 {
 	struct recovery *r = &c->rec;
-	struct outgoing o;
+	size_t len = send_new(c, FRTO, buf, cap);
 
-	if (choose_new(c, FRTO, &o))
-		return send_new(c, o, buf, cap);
+	if (len)
+		return len;
 	r->resend = RESEND_NOTHING;
 	if (seq_lt(r->high, c->snd_nxt))
 		return 0;
@@ -257,15 +261,14 @@ static size_t probe_again(struct conn *c, uint8_t *buf, size_t cap)
 
 static size_t send_loss_probe(struct conn *c, uint8_t *buf, size_t cap)
 {
-	struct outgoing o;
 	size_t len;
 
 	c->rec.tlp_due = false;
 	if (board_n(&c->board) == 0)
 		return 0;
-	if (!choose_new(c, PROBE, &o))
+	len = send_new(c, PROBE, buf, cap);
+	if (len == 0)
 		return probe_again(c, buf, cap);
-	len = send_new(c, o, buf, cap);
 	c->rec.in_batch = c->rec.rearm = false; /* one probe: no other one follows it */
 	cwnd_used(c);
 	tlp_sent(c, false);
@@ -289,18 +292,16 @@ static size_t send_resend(struct conn *c, uint8_t *buf, size_t cap)
 	must_not_reach("nothing known to send again");
 }
 
+static APART size_t out_again(struct conn *c, uint8_t *buf, size_t cap)
+{
+	return c->rec.tlp_due ? send_loss_probe(c, buf, cap) : send_resend(c, buf, cap);
+}
+
 size_t out_data(struct conn *c, uint8_t *buf, size_t cap)
 {
-	struct outgoing o;
-	size_t len = 0;
+	size_t len = c->rec.tlp_due || c->rec.resend ? out_again(c, buf, cap) : 0;
 
-	if (c->rec.tlp_due)
-		len = send_loss_probe(c, buf, cap);
-	else if (c->rec.resend)
-		len = send_resend(c, buf, cap);
-	if (len)
-		return len;
-	return choose_new(c, USUAL, &o) ? send_new(c, o, buf, cap) : 0;
+	return len ? len : send_new(c, USUAL, buf, cap);
 }
 
 void out_data_end(struct conn *c)

@@ -187,34 +187,45 @@ static APART uint32_t narrow(const struct conn *c, uint32_t room, uint32_t most)
 	return room < most / 2 && is_silly(c, room, min32(c->rcv_mss, most)) ? 0 : room;
 }
 
-uint32_t rcv_wnd_choose(const struct conn *c)
-{
-	uint32_t room = rcv_free(c), most = min32(c->rcv_clamp, c->rcv_full);
+/* What there could be, and how much of it is free: all that follows begins with these two. */
+static uint32_t most_of(const struct conn *c) { return min32(c->rcv_clamp, c->rcv_full); }
 
+static inline uint32_t choose(const struct conn *c, uint32_t room, uint32_t most)
+{
 	if (room < most / 2 || c->eng->k.shrink_window) {
 		room = narrow(c, room, most);
 		if (!room)
 			return 0;
 	}
-	room = min32(room, c->rcv_ssthresh);
+	if (room > c->rcv_ssthresh)
+		room = c->rcv_ssthresh;
 	return c->rcv_wscale ? round_up(room, 1U << c->rcv_wscale) : choose_unscaled(c, room, most);
 }
 
-/* SHLD-14: the right edge does not move left, but for tcp_shrink_window; nor beyond the end of the ring. */
-uint32_t rcv_window(const struct conn *c)
-{
-	uint32_t unit = 1U << c->rcv_wscale, wnd = rcv_wnd_choose(c);
-	uint32_t known = seq_lt(c->rcv_nxt, c->rcv_adv) ? (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) : 0;
-	int32_t ring = seq_diff(seq_add(c->rcv_read, c->eng->cfg.receive_buffer), c->rcv_nxt);
+uint32_t rcv_wnd_choose(const struct conn *c) { return choose(c, rcv_free(c), most_of(c)); }
 
-	if (wnd < known && !shrinks(c))
-		wnd = round_up(known, unit);
-	if (ring <= 0) /* the FIN came on top of a full ring */
-		return 0;
-	if (wnd > (uint32_t)ring)
-		wnd = (uint32_t)ring & ~(unit - 1);
+/* Scaled down it has to fit the field, and the ring. */
+static COLD uint32_t fit(const struct conn *c, uint32_t wnd, uint32_t ring)
+{
+	if (wnd > ring)
+		wnd = ring & ~((1U << c->rcv_wscale) - 1);
 	return min32(wnd, (uint32_t)UINT16_MAX << c->rcv_wscale);
 }
+
+static inline uint32_t window(const struct conn *c, uint32_t room, uint32_t most)
+{
+	uint32_t wnd = choose(c, room, most), used = (uint32_t)seq_diff(c->rcv_nxt, c->rcv_read);
+	int32_t known = seq_diff(c->rcv_adv, c->rcv_nxt), ring = (int32_t)(c->eng->cfg.receive_buffer - used);
+
+	if (known > 0 && wnd < (uint32_t)known && !shrinks(c))
+		wnd = round_up((uint32_t)known, 1U << c->rcv_wscale);
+	if (ring <= 0) /* the FIN came on top of a full ring */
+		return 0;
+	return wnd > (uint32_t)ring || wnd >> c->rcv_wscale > UINT16_MAX ? fit(c, wnd, (uint32_t)ring) : wnd;
+}
+
+/* SHLD-14: the right edge does not move left, but for tcp_shrink_window; nor beyond the end of the ring. */
+uint32_t rcv_window(const struct conn *c) { return window(c, rcv_free(c), most_of(c)); }
 
 static COLD void closes_or_opens(struct conn *c, bool was_open, bool is_open)
 {
@@ -224,11 +235,11 @@ static COLD void closes_or_opens(struct conn *c, bool was_open, bool is_open)
 
 static uint16_t announce(struct conn *c)
 {
-	uint32_t wnd = rcv_window(c);
+	uint32_t room = rcv_free(c), most = most_of(c), wnd = window(c, room, most);
 	bool was_open = rcv_announced(c) > 0;
 	seq_t edge = seq_add(c->rcv_nxt, wnd);
 
-	if (rcv_free(c) < min32(c->rcv_clamp, c->rcv_full) / 2) {
+	if (room < most / 2) {
 		c->quick = 0;
 		if (c->eng->rcv_pressed)
 			c->rcv_ssthresh = min32(c->rcv_ssthresh, PRESSED_SEGMENTS * (uint32_t)c->adv_mss);
