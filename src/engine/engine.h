@@ -211,6 +211,9 @@ uint32_t nagle_segment(struct conn *c, const struct nagle_room *room);
 uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len); /* F_PSH or 0 for the new segment that it gave */
 bool nagle_is_pushed(const struct conn *c,
 		     seq_t end); /* PSH that is repeated when the octets before `end` are sent again */
+bool nagle_is_joined(const struct conn *c, seq_t from); /* the new segment follows another in its burst: SENT_JOINED */
+/* F_PSH or 0, beside that which is repeated: entry i was just sent again whole. What follows it may begin a packet of its own. */
+uint8_t nagle_again_psh(struct conn *c, uint32_t i);
 void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss); /* new text has gone: SND.NXT is `end` */
 void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w); /* they are in the buffer */
 bool nagle_may_end_record(const struct conn *c);

@@ -3,7 +3,8 @@
  * nagle.c - how much text the next segment takes, and whether it waits for more: Nagle as Minshall amended it, corks, silly
  * windows (RFC 9293 3.7.4, 3.8.6.2.1), and which segments carry PSH (3.9.1.2). As Linux, which makes its packets in
  * bursts: what the windows allow at one time, up to a millisecond's worth, is one large packet to it that is cut in
- * segments on the way out. Only the last of them may be short, and if there are several it carries PSH.
+ * segments on the way out. Only the last of them may be short, and if there are several it carries PSH. Sent again it is one
+ * packet still, or two where only a part of it is lost or has room.
  */
 #include "engine/engine.h"
 
@@ -259,6 +260,38 @@ uint8_t nagle_psh(const struct conn *c, seq_t from, uint32_t len)
 	bool ends_burst = seq_eq(end, c->burst_end) && !seq_eq(from, c->burst_from);
 
 	return len && (ends_burst || c->probe_due || nagle_is_pushed(c, end)) ? F_PSH : 0;
+}
+
+bool nagle_is_joined(const struct conn *c, seq_t from) { return !seq_eq(from, c->burst_from); }
+
+/* Segments of the packet that entry i is sent again in: it and those before. */
+static uint32_t segments_again(const struct conn *c, uint32_t i)
+{
+	uint32_t n = 1;
+
+	while (i != c->board.first && board_at_const(c->sent, &c->board, i)->flags & SENT_JOINED) {
+		const struct sent *before = board_at_const(c->sent, &c->board, --i);
+
+		if (!(before->flags & SENT_AGAIN) || before->at != c->eng->now)
+			break;
+		n++;
+	}
+	return n;
+}
+
+uint8_t nagle_again_psh(struct conn *c, uint32_t i)
+{
+	struct sent *next = i + 1 == c->board.end ? NULL : board_at(c->sent, &c->board, i + 1);
+	uint32_t n = segments_again(c, i);
+
+	if (next && next->flags & SENT_JOINED) {
+		bool goes = (next->flags & (SENT_LOST | SENT_AGAIN | SENT_SACKED)) == SENT_LOST;
+
+		if (goes && c->rec.resend == RESEND_LOST && cwnd_has_room(c) && n < burst_segments(c, conn_mss_now(c)))
+			return 0;
+		next->flags &= (uint8_t)~SENT_JOINED;
+	}
+	return n > 1 ? F_PSH : 0;
 }
 
 void nagle_sent(struct conn *c, seq_t end, uint32_t len, uint32_t mss)

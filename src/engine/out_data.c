@@ -92,6 +92,7 @@ static size_t send_again(struct conn *c, uint32_t i, uint8_t *buf, size_t cap)
 			s->flags |= SENT_AGAIN;
 			b->again++;
 		}
+		o.flags |= o.flags & F_FIN ? 0 : nagle_again_psh(c, i);
 	}
 	undo_retransmitted(c, c->eng->now);
 	if (recovery_reduces(r))
@@ -205,6 +206,8 @@ static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, siz
 	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);
 	s->delivered = c->rec.delivered;
 	if (o.len) {
+		if (nagle_is_joined(c, o.seq))
+			s->flags |= SENT_JOINED;
 		if (nagle_is_pushed(c, seq_add(o.seq, o.len)))
 			s->flags |= SENT_PSH;
 		if (nagle_ends_record(c, seq_add(o.seq, o.len)))
@@ -254,6 +257,7 @@ static size_t probe_again(struct conn *c, uint8_t *buf, size_t cap)
 		return 0;
 	board_sent_again(b, c->sent, i, c->eng->now);
 	s->delivered = c->rec.delivered;
+	s->flags &= (uint8_t)~SENT_JOINED; /* a probe is a packet of its own */
 	count_again(c, &o);
 	tlp_sent(c, true);
 	return out_seg(c, o, buf, cap);

@@ -183,7 +183,7 @@ void board_merge(struct board *b, struct sent *ring, uint32_t i)
 	b->ever_again -= s->flags & SENT_EVER_AGAIN && next->flags & SENT_EVER_AGAIN;
 	next->len = (uint16_t)(next->len + s->len);
 	next->flags |= s->flags & (SENT_LOST | SENT_EVER_AGAIN | SENT_PSH);
-	next->flags &= (uint8_t)~SENT_AGAIN;
+	next->flags = (uint8_t)((next->flags & ~(SENT_AGAIN | SENT_JOINED)) | (s->flags & SENT_JOINED));
 	for (uint32_t j = i; j != b->first; j--)
 		move_up(b, ring, j - 1);
 	b->first++;

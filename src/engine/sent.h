@@ -17,7 +17,8 @@ enum sent_flag {
 	SENT_EVER_AGAIN = 8, /* sent again some time: what acknowledges it measures nothing (Karn) */
 	SENT_PSH = 16,
 	SENT_TIMED = 32, /* in the list by time */
-	SENT_EOR = 64 /* a record ends there: nothing is taken along behind it */
+	SENT_EOR = 64, /* a record ends there: nothing is taken along behind it */
+	SENT_JOINED = 128 /* to Linux the entry before it and this are one packet */
 };
 #define SENT_TWICE (SENT_AGAIN | SENT_EVER_AGAIN)
 

@@ -127,6 +127,39 @@ TEST(three_sacked_beyond_a_hole__it_is_sent_again)
 	check_board(&r);
 }
 
+/* Ten segments are five packets of two to Linux. */
+TEST(both_segments_of_a_packet_again__the_last_carries_psh)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 2, 4, 10);
+	expect_segment(&r, 0);
+	assert_false(r.out.seg.flags & F_PSH);
+	expect_segment(&r, 2);
+	assert_false(r.out.seg.flags & F_PSH);
+	expect_segment(&r, 3);
+	assert_true(r.out.seg.flags & F_PSH);
+	EXPECT_SILENCE(&r);
+}
+
+TEST(one_segment_of_a_packet_again__no_psh)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 4, 5);
+	SACK_IN(&r, 0, 4, 6);
+	SACK_IN(&r, 0, 4, 7);
+	for (uint32_t i = 0; i < 4; i++) {
+		expect_segment(&r, i); /* as many as cwnd lets go at a time: one */
+		assert_false(r.out.seg.flags & F_PSH);
+		SACK_IN(&r, 0, 4, 8 + i);
+	}
+}
+
 TEST(many_holes__all_in_one_round_trip)
 {
 	FLIGHT(r, .sack = true);
@@ -400,7 +433,8 @@ TEST(peer_takes_back__duplicates__do_not_put_it_off)
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
     T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
-    T(three_sacked_beyond_a_hole__it_is_sent_again), T(many_holes__all_in_one_round_trip), T(cwr__ends_above_its_end),
+    T(three_sacked_beyond_a_hole__it_is_sent_again), T(both_segments_of_a_packet_again__the_last_carries_psh),
+    T(one_segment_of_a_packet_again__no_psh), T(many_holes__all_in_one_round_trip), T(cwr__ends_above_its_end),
     T(timeout__what_was_sacked_is_not_sent_again), T(peer_takes_back_what_it_sacked__everything_is_sent_again),
     T(small_segments__are_sent_again_as_one), T(tcp_retrans_collapse_0__as_they_were),
     T(segment_longer_than_the_mss_of_now__goes_in_pieces), T(window_closes_within_a_batch__is_probed),

@@ -119,6 +119,7 @@ TEST(merge__is_one_entry_with_what_both_were)
 	for (uint32_t i = 0; i < 5; i++)
 		add(r, LEN + i);
 	entry(r, 1)->flags |= SENT_PSH;
+	entry(r, 3)->flags |= SENT_JOINED;
 	board_mark_lost(&r->b, r->ring, 12);
 	board_mark_lost(&r->b, r->ring, 13);
 	r->b.high = 14;
@@ -127,6 +128,7 @@ TEST(merge__is_one_entry_with_what_both_were)
 	assert_int_equal(entry(r, 2)->len, LEN + 2 + LEN + 3);
 	assert_int_equal(entry(r, 2)->flags & SENT_LOST, SENT_LOST);
 	assert_int_equal(entry(r, 1)->flags & SENT_PSH, SENT_PSH);
+	assert_int_equal(entry(r, 2)->flags & SENT_JOINED, 0); /* the one before is no part of it */
 	assert_int_equal(r->b.lost, 1);
 	assert_int_equal(r->b.high, 14);
 	assert_int_equal(r->b.hint, 11); /* nothing before was lost, and nothing is */
