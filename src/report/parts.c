@@ -26,6 +26,17 @@ struct wall_text wall_text(int64_t wall_s) { return wall(wall_s, " ", " UTC"); }
 
 struct wall_text wall_json(int64_t wall_s) { return wall(wall_s, "T", "Z"); }
 
+struct ip_text ip_port_cut(struct ip addr, uint16_t port, size_t columns)
+{
+	struct ip_text t = ip_port_text(addr, port);
+	char tail[16];
+
+	snprintf(tail, sizeof(tail), "..:%u", port);
+	if (strlen(t.s) > columns && columns >= strlen(tail))
+		snprintf(t.s + columns - strlen(tail), sizeof(tail), "%s", tail);
+	return t;
+}
+
 bool names_matter(const struct observation *o)
 {
 	const struct snapshot *s = observation_now(o);

@@ -25,6 +25,9 @@ void put_host(struct lines *l, const struct observation *o);
 /* One line of what could not be seen; every row in full when verbose. Nothing if nothing is missing. */
 void put_missing(struct lines *l, const struct observation *o, bool verbose);
 
+/* The address and port in so many columns: what does not fit loses the end of the address, never the port. */
+struct ip_text ip_port_cut(struct ip addr, uint16_t port, size_t columns);
+
 /* True if several namespaces were seen, or one that is not the host's: then text says which one it means. */
 bool names_matter(const struct observation *o);
 

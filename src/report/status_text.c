@@ -111,17 +111,9 @@ static struct text until(double s) { return s <= 0 ? (struct text){"now"} : seco
 /* What does not fit loses its source first, then the end of the address; never the port. */
 static void name_dest(char cell[CELL_BYTES], const struct dest *d, size_t columns)
 {
-	struct ip_text to = ip_port_text(d->dst, d->dport);
-	char tail[16];
-
-	snprintf(cell, CELL_BYTES, "%s -> %s", ip_text(d->src).s, to.s);
-	if (strlen(cell) <= columns)
-		return;
-	snprintf(cell, CELL_BYTES, "-> %s", to.s);
-	if (strlen(cell) <= columns)
-		return;
-	snprintf(tail, sizeof(tail), "..:%u", d->dport);
-	snprintf(cell + columns - strlen(tail), sizeof(tail), "%s", tail);
+	snprintf(cell, CELL_BYTES, "%s -> %s", ip_text(d->src).s, ip_port_text(d->dst, d->dport).s);
+	if (strlen(cell) > columns)
+		snprintf(cell, CELL_BYTES, "-> %s", ip_port_cut(d->dst, d->dport, columns - strlen("-> ")).s);
 }
 
 static void fill_dest(const void *ctx, size_t i, struct row *r)
