@@ -30,7 +30,7 @@ enum { /* struct track.flags */
  * rest is read from the socket when it ends.
  */
 struct track {
-	__u64 at[TRACK_STAMPS]; /* ns: begun, established, first FIN either way, the state after that. 0: not seen */
+	__u64 at[TRACK_STAMPS]; /* ns: begun, established (a client: if its SYN was lost), first FIN either way, the state after that */
 	__u32 opener, closer; /* pids; 0: unknown */
 	__u32 exchanges;
 	__u32 idle; /* jiffies: the longest idle time that ended well */
@@ -83,7 +83,7 @@ struct event_close {
 	__u64 sent, received; /* payload */
 	__u64 cgroup; /* of the socket: who made it, or its listener */
 	__u32 retransmits;
-	__u32 srtt_us; /* eight times the smoothed round trip, as the kernel has it */
+	__u32 rtt_us; /* the least that was measured lately */
 	__u32 late_ago; /* jiffies since the newest data after the FIN (TRACK_LATE) */
 	__u32 sent_ago, read_ago; /* jiffies since data went out, came in, now; for ends without a FIN */
 	__u32 ack_ago; /* jiffies since the peer acknowledged anything */
@@ -108,7 +108,6 @@ struct event_rst { /* sent for a connection whose event_close is out already, or
 struct trace_config { /* .rodata: the verifier drops what is switched off */
 	__u32 netns; /* only this one; 0: all */
 	__u64 cgroup; /* only sockets made in it; 0: all */
-	__u32 wake_at; /* octets in the ring that wake the reader at once; below it looks by itself */
 };
 
 struct trace_counts { /* .bss */

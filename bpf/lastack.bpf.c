@@ -3,8 +3,8 @@
  * lastack.bpf.c - follows TCP sockets from their first state to CLOSE and writes one record for each end.
  *
  * Whose pid is it? Not that of whatever runs when a segment comes in. But CLOSE -> SYN_SENT happens in connect() alone, a
- * socket enters FIN_WAIT1 or LAST_ACK in close() or shutdown() alone, and sock_release runs in the process that closes:
- * only there is the current process written down, and kernel threads never are (ADR 49).
+ * socket enters FIN_WAIT1 or LAST_ACK in close() or shutdown() alone, and one whose file nobody holds any more is being closed
+ * by the process that let go of it: only there is the current process written down, and kernel threads never are (ADR 49).
  *
  * Nothing runs for each segment sent or received: the socket itself remembers when data went out and came in, in jiffies.
  * Only a read() that copies data leads here, for the number of exchanges.
@@ -48,12 +48,7 @@ struct {
 	__uint(max_entries, 4 << 20); /* set before loading */
 } lastack_ring SEC(".maps");
 
-static __always_inline __u64 wakeup(void)
-{
-	return bpf_ringbuf_query(&lastack_ring, BPF_RB_AVAIL_DATA) >= config.wake_at ? BPF_RB_FORCE_WAKEUP
-										     : BPF_RB_NO_WAKEUP;
-}
-
+/* The reader comes by itself, many times a second: to wake it would cost more than all the rest. */
 static __always_inline void *reserve(__u64 size)
 {
 	void *p = bpf_ringbuf_reserve(&lastack_ring, size, 0);
@@ -63,31 +58,71 @@ static __always_inline void *reserve(__u64 size)
 	return p;
 }
 
-/* The pid of the current process, known to the reader by name; 0 for a thread of the kernel. */
-static __always_inline __u32 current_pid(__u32 *ret_flags)
+/* The current process by name, for the reader. */
+static __always_inline void tell_name(__u32 pid)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct proc now = {.cgroup = bpf_get_current_cgroup_id()}, *known;
+	struct proc now = {.cgroup = bpf_get_current_cgroup_id()}, *known = bpf_map_lookup_elem(&lastack_procs, &pid);
 	struct event_proc *e;
 
-	*ret_flags = BPF_CORE_READ(task, flags);
-	if (*ret_flags & PF_KTHREAD)
-		return 0;
 	bpf_get_current_comm(now.comm, sizeof(now.comm));
-	known = bpf_map_lookup_elem(&lastack_procs, &pid);
 	if (known && known->cgroup == now.cgroup && known->comm[0] == now.comm[0] && known->comm[1] == now.comm[1])
-		return pid;
+		return;
 	e = reserve(sizeof(*e));
 	if (!e)
-		return pid;
+		return;
 	e->kind = EVENT_PROC;
 	e->pid = pid;
 	e->cgroup = now.cgroup;
 	__builtin_memcpy(e->comm, now.comm, sizeof(e->comm));
-	bpf_ringbuf_submit(e, wakeup());
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&lastack_procs, &pid, &now, BPF_ANY);
-	return pid;
+}
+
+static __always_inline __u32 task_flags(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->flags;
+}
+
+static __always_inline void note_opener(struct track *t)
+{
+	if (task_flags() & PF_KTHREAD)
+		return;
+	t->opener = bpf_get_current_pid_tgid() >> 32;
+	tell_name(t->opener);
+}
+
+/*
+ * Nobody holds the socket's file any more: we are inside its close, in the process that closed it last. While shutdown() runs
+ * its caller holds it.
+ */
+static __always_inline bool is_released(struct sock *sk)
+{
+	struct file *file = sk->sk_socket->file;
+
+	if (!file)
+		return false;
+	if (bpf_core_field_exists(file->f_ref)) /* 6.13: 0 is one reference, the highest bit says that there is none */
+		return file->f_ref.refcnt.counter < 0;
+	if (bpf_core_field_exists(((struct file___before_6_13 *)file)->f_count))
+		return !((struct file___before_6_13 *)file)->f_count.counter;
+	return false;
+}
+
+/* Of the process that closes or shuts down: call it only where no other can be the current one. */
+static __always_inline void note_closer(struct sock *sk, struct track *t)
+{
+	__u32 flags = task_flags();
+
+	if (t->closer || flags & PF_KTHREAD)
+		return;
+	t->closer = bpf_get_current_pid_tgid() >> 32;
+	t->flags |= is_released(sk) ? TRACK_RELEASED : TRACK_SHUTDOWN;
+	if (flags & PF_EXITING)
+		t->flags |= TRACK_EXITING;
+	if (t->closer != t->opener)
+		tell_name(t->closer);
 }
 
 static __always_inline void tuple_of(struct event_tuple *t, struct sock *sk, __u64 cookie)
@@ -127,6 +162,12 @@ static __always_inline bool is_wanted(struct sock *sk)
 	return !config.cgroup || cgroup_of(sk) == config.cgroup;
 }
 
+/* Did data go out since the last read? Before the first read any octet counts. */
+static __always_inline bool has_written(const struct track *t, struct tcp_sock *tp)
+{
+	return t->write_seq ? tp->write_seq != t->write_seq : tp->bytes_sent != 0;
+}
+
 /* Payload that the peer sent. Its FIN counts as an octet, and tcp_fin() comes after. */
 static __always_inline __u64 received(struct tcp_sock *tp, bool fin) { return tp->bytes_received - fin; }
 
@@ -135,7 +176,7 @@ static __always_inline bool has_unread(struct tcp_sock *tp, bool fin) { return t
 /* The first FIN, either way: what is to be known of the time before it is settled. fin: it is the peer's. */
 static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fin)
 {
-	bool written = tp->write_seq != t->write_seq, unread = has_unread(tp, fin);
+	bool written = has_written(t, tp), unread = has_unread(tp, fin);
 	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
 	__u32 jiffies = bpf_jiffies64();
 
@@ -157,19 +198,7 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 	t->bytes = fin ? sent : received(tp, false);
 }
 
-/* Of the process that closes or shuts down. */
-static __always_inline void note_closer(struct track *t)
-{
-	__u32 flags;
-
-	if (t->closer)
-		return;
-	t->closer = current_pid(&flags);
-	if (!(t->flags & TRACK_RELEASED))
-		t->flags |= TRACK_SHUTDOWN;
-}
-
-static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct track *t, int from)
+static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct track *t, __u64 cookie, int from)
 {
 	struct event_close *e;
 	bool fin = sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
@@ -178,6 +207,9 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 
 	if (!is_wanted(sk))
 		return;
+	/* An end that no segment brought about: close() with a RST, or before it was connected. */
+	if (!sk->sk_err && !(t->flags & TRACK_RESET) && is_released(sk))
+		note_closer(sk, t);
 	e = reserve(sizeof(*e));
 	if (!e)
 		return;
@@ -186,17 +218,19 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 	e->socket = (fin ? SOCKET_FIN_RECEIVED : 0) | (linger && !sk->sk_lingertime ? SOCKET_LINGER_0 : 0) |
 		    (has_unread(tp, fin) ? SOCKET_UNREAD : 0) | (tp->snd_una != tp->write_seq ? SOCKET_UNSENT : 0);
 	e->error = sk->sk_err;
-	tuple_of(&e->t, sk, bpf_get_socket_cookie(sk));
+	tuple_of(&e->t, sk, cookie);
+	/* The port was given back already, but the socket still has its name. None there either: it never got one. */
+	e->t.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	e->silence = t->at[2] ? 0 : t->silence;
-	if (t->at[1] && !t->at[2])
-		settle(t, tp, false);
+	if (!t->at[2] && from != TCP_SYN_SENT)
+		settle(t, tp, fin);
 	e->track = *t;
 	e->now = bpf_ktime_get_ns();
 	e->sent = tp->bytes_sent - tp->bytes_retrans;
 	e->received = received(tp, fin);
 	e->cgroup = cgroup_of(sk);
 	e->retransmits = tp->total_retrans;
-	e->srtt_us = tp->srtt_us;
+	e->rtt_us = tp->rtt_min.s[0].v;
 	e->sent_ago = jiffies - tp->lsndtime;
 	e->read_ago = jiffies - tp->inet_conn.icsk_ack.lrcvtime;
 	e->ack_ago = jiffies - tp->rcv_tstamp;
@@ -204,47 +238,36 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 	e->late_ago = t->flags & TRACK_FIRST_PEER ? e->sent_ago : e->read_ago;
 	if ((t->flags & (TRACK_FIRST_PEER | TRACK_FIRST_LOCAL)) && late != t->bytes)
 		e->track.flags |= TRACK_LATE;
-	bpf_ringbuf_submit(e, wakeup());
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline struct track *track_new(__u64 cookie)
+static __always_inline void keep(__u64 cookie, const struct track *t)
 {
-	struct track zero = {};
-	struct track *t;
-
-	if (bpf_map_update_elem(&lastack_socks, &cookie, &zero, BPF_ANY) == 0) {
-		t = bpf_map_lookup_elem(&lastack_socks, &cookie);
-		if (t)
-			return t;
-	}
-	__sync_fetch_and_add(&counts.untracked, 1);
-	return NULL;
+	if (bpf_map_update_elem(&lastack_socks, &cookie, t, BPF_ANY))
+		__sync_fetch_and_add(&counts.untracked, 1);
 }
 
-/* The two transitions that tell of a new connection. */
-static __always_inline void begin(struct sock *sk, struct track *t, int old, int new)
+static __always_inline int begin(struct tcp_sock *tp, __u64 cookie, bool passive)
 {
-	__u32 flags;
+	struct track t = {.flags = TRACK_SYN | (passive ? TRACK_PASSIVE : 0)};
 
-	if (new == TCP_SYN_SENT) {
-		t->at[0] = bpf_ktime_get_ns();
-		t->flags |= TRACK_SYN;
-		t->opener = current_pid(&flags);
-		return;
+	t.at[0] = bpf_ktime_get_ns();
+	if (passive) {
+		t.at[1] = t.at[0];
+		t.write_seq = tp->write_seq;
+	} else {
+		note_opener(&t);
 	}
-	t->at[1] = bpf_ktime_get_ns();
-	if (old == TCP_SYN_RECV && !t->at[0]) {
-		t->at[0] = t->at[1];
-		t->flags |= TRACK_SYN | TRACK_PASSIVE;
-	}
+	keep(cookie, &t);
+	return 0;
 }
 
-static __always_inline void half_close(struct tcp_sock *tp, struct track *t, int new)
+static __always_inline void half_close(struct sock *sk, struct tcp_sock *tp, struct track *t, int new)
 {
 	bool ours = new == TCP_FIN_WAIT1, fin = new == TCP_CLOSE_WAIT;
 
 	if (ours || new == TCP_LAST_ACK)
-		note_closer(t);
+		note_closer(sk, t);
 	if (!t->at[2]) {
 		t->flags |= ours ? TRACK_FIRST_LOCAL : fin ? TRACK_FIRST_PEER : 0;
 		t->at[2] = bpf_ktime_get_ns();
@@ -258,53 +281,82 @@ static __always_inline void half_close(struct tcp_sock *tp, struct track *t, int
 		t->flags |= TRACK_CROSSED;
 }
 
+/* Transitions that teach nothing that the socket itself will not tell later: most of them, and each costs. */
+static __always_inline bool is_dull(struct sock *sk, struct tcp_sock *tp, int old, int new)
+{
+	if (old == TCP_LISTEN || new == TCP_LISTEN || (old == TCP_CLOSE && new != TCP_SYN_SENT))
+		return true;
+	if (old == TCP_SYN_SENT && new == TCP_ESTABLISHED) /* the round trip is known, unless a SYN was lost */
+		return !tp->total_retrans;
+	/* Without a process this socket is replaced by a small one at once. */
+	return new == TCP_FIN_WAIT2 &&
+	       (sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
+}
+
+static __always_inline __u64 cookie_of(struct sock *sk)
+{
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+
+	return cookie ? cookie : bpf_get_socket_cookie(sk);
+}
+
+static __always_inline int end(struct sock *sk, struct tcp_sock *tp, __u64 cookie, int from)
+{
+	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie), zero = {};
+
+	emit(sk, tp, t ? t : &zero, cookie, from);
+	if (t)
+		bpf_map_delete_elem(&lastack_socks, &cookie);
+	return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old, int new)
 {
-	struct track *t, zero = {};
 	struct tcp_sock *tp;
+	struct track *t;
 	__u64 cookie;
 
-	if (sk->sk_protocol != IPPROTO_TCP || old == TCP_LISTEN || new == TCP_LISTEN)
-		return 0;
-	if (old == TCP_CLOSE && new != TCP_SYN_SENT)
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (!tp || is_dull(sk, tp, old, new))
 		return 0;
-	cookie = bpf_get_socket_cookie(sk);
+	cookie = cookie_of(sk);
+	if (new == TCP_CLOSE)
+		return end(sk, tp, cookie, old);
+	if (new == TCP_SYN_SENT)
+		return begin(tp, cookie, false);
 	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
-	if (new == TCP_CLOSE) {
-		emit(sk, tp, t ? t : &zero, old);
-		if (t)
-			bpf_map_delete_elem(&lastack_socks, &cookie);
-		return 0;
+	if (!t && new == TCP_ESTABLISHED)
+		return old == TCP_SYN_RECV ? begin(tp, cookie, true) : 0;
+	if (!t) { /* it was there before we were */
+		struct track zero = {};
+
+		keep(cookie, &zero);
+		t = bpf_map_lookup_elem(&lastack_socks, &cookie);
 	}
 	if (!t)
-		t = track_new(cookie);
-	if (!t)
 		return 0;
-	if (new == TCP_SYN_SENT || new == TCP_ESTABLISHED) {
-		begin(sk, t, old, new);
-		t->write_seq = tp->write_seq;
-	} else if (new != TCP_SYN_RECV) {
-		half_close(tp, t, new);
-	}
+	if (new == TCP_ESTABLISHED)
+		t->at[1] = bpf_ktime_get_ns();
+	else if (new != TCP_SYN_RECV)
+		half_close(sk, tp, t, new);
 	return 0;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
-	__u64 cookie = bpf_get_socket_cookie(sk);
+	__u64 cookie = cookie_of(sk);
 	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 jiffies = bpf_jiffies64(), idle = 0;
 	bool written;
 
-	if (!t || !tp || t->at[2] || !t->at[1])
+	if (!t || !tp || t->at[2])
 		return 0;
-	written = tp->write_seq != t->write_seq;
+	written = has_written(t, tp);
 	if (t->flags & TRACK_PASSIVE) {
 		t->exchanges += (t->flags & TRACK_READ) && written;
 		if (written || !(t->flags & TRACK_READ))
@@ -325,12 +377,12 @@ int BPF_PROG(on_read, struct sock *sk)
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, struct sock *sk)
 {
-	__u64 cookie = bpf_get_socket_cookie(sk);
+	__u64 cookie = cookie_of(sk);
 	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 silence;
 
-	if (!t || !tp || t->at[2] || !t->at[1] || tp->inet_conn.icsk_retransmits > 1)
+	if (!t || !tp || t->at[2] || sk->__sk_common.skc_state == TCP_SYN_SENT || tp->inet_conn.icsk_retransmits > 1)
 		return 0;
 	silence = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
 	t->silence = silence > tp->inet_conn.icsk_rto ? silence - tp->inet_conn.icsk_rto : 0;
@@ -340,13 +392,13 @@ int BPF_PROG(on_retransmit, struct sock *sk)
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
-	__u64 cookie = bpf_get_socket_cookie(sk);
-	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	__u64 cookie = cookie_of(sk);
+	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie), reset = {.flags = TRACK_RESET};
 
-	if (!t && sk->__sk_common.skc_state != TCP_CLOSE)
-		t = track_new(cookie);
 	if (t)
 		t->flags |= TRACK_RESET;
+	else
+		keep(cookie, &reset);
 	return 0;
 }
 
@@ -388,6 +440,8 @@ static __always_inline int rst_sent(struct sock *sk, __u32 reason)
 		return 0;
 	if (config.netns && sk->__sk_common.skc_net.net->ns.inum != config.netns)
 		return 0;
+	if (config.cgroup && state != TCP_CLOSE) /* a small socket does not know whose it was */
+		return 0;
 	e = reserve(sizeof(*e));
 	if (!e)
 		return 0;
@@ -395,7 +449,7 @@ static __always_inline int rst_sent(struct sock *sk, __u32 reason)
 	e->reason = reason;
 	tuple_of(&e->t, sk, cookie);
 	e->now = bpf_ktime_get_ns();
-	bpf_ringbuf_submit(e, wakeup());
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -407,30 +461,5 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
 
 SEC("tp_btf/tcp_send_reset") /* before 6.10 it gives no reason */
 int BPF_PROG(on_send_reset_bare, struct sock *sk) { return rst_sent(sk, REASON_UNKNOWN); }
-
-/* The one place that runs in the process that closes whatever the state, and before anything is sent. */
-SEC("cgroup/sock_release")
-int on_release(struct bpf_sock *sk)
-{
-	__u32 state = sk->state, flags;
-	struct track *t;
-	__u64 cookie;
-
-	if (sk->protocol != IPPROTO_TCP || state == TCP_CLOSE || state == TCP_LISTEN || state == TCP_SYN_SENT)
-		return 1;
-	cookie = bpf_get_socket_cookie(sk);
-	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
-	if (!t)
-		t = track_new(cookie);
-	if (!t)
-		return 1;
-	t->flags |= TRACK_RELEASED;
-	if (t->flags & TRACK_SHUTDOWN)
-		return 1;
-	t->closer = current_pid(&flags);
-	if (flags & PF_EXITING)
-		t->flags |= TRACK_EXITING;
-	return 1;
-}
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -48,25 +48,6 @@ enum {
 	TCP_NEW_SYN_RECV,
 };
 
-/* include/uapi/linux/bpf.h: what a cgroup hook is given */
-struct bpf_sock {
-	__u32 bound_dev_if;
-	__u32 family;
-	__u32 type;
-	__u32 protocol;
-	__u32 mark;
-	__u32 priority;
-	__u32 src_ip4;
-	__u32 src_ip6[4];
-	__u32 src_port;
-	__be16 dst_port;
-	__u16 : 16;
-	__u32 dst_ip4;
-	__u32 dst_ip6[4];
-	__u32 state;
-	__s32 rx_queue_mapping;
-};
-
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 enum sk_rst_reason {
@@ -79,6 +60,24 @@ enum sk_rst_reason {
 };
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_LINGER = 4 };
+
+struct file {
+	struct {
+		struct {
+			__s64 counter;
+		} refcnt;
+	} f_ref;
+};
+
+struct file___before_6_13 {
+	struct {
+		__s64 counter;
+	} f_count;
+};
+
+struct socket {
+	struct file *file;
+};
 
 struct ns_common {
 	unsigned int inum;
@@ -133,15 +132,29 @@ struct sock {
 	u16 sk_protocol;
 	u8 sk_shutdown;
 	unsigned long sk_lingertime;
+	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct inet_sock {
+	__be16 inet_sport;
+};
+
 struct inet_connection_sock {
+	struct inet_sock icsk_inet;
 	__u32 icsk_rto;
 	__u8 icsk_retransmits;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
+};
+
+struct minmax_sample {
+	u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
 };
 
 struct tcp_sock {
@@ -155,7 +168,7 @@ struct tcp_sock {
 	u32 write_seq;
 	u32 lsndtime;
 	u32 rcv_tstamp;
-	u32 srtt_us;
+	struct minmax rtt_min;
 	u32 total_retrans;
 };
 

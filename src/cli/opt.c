@@ -23,15 +23,16 @@ static void *field(void *cfg, size_t offset) { return (char *)cfg + offset; }
 
 static bool store_seconds(const struct opt *o, const char *value, uint32_t *ret)
 {
+	/* strtod also takes "inf", "nan", hex and leading blanks: only plain decimals are numbers of seconds here, "10" or "10s". */
+	const char *unit = value + strspn(value, "0123456789.");
 	char *end;
 	double s;
 
-	/* strtod also takes "inf", "nan", hex and leading blanks: only plain decimals are numbers of seconds here. */
-	if (value[strspn(value, "0123456789.")] != 0 || value[0] == 0)
+	if (unit == value || strcmp(unit, *unit ? "s" : "") != 0)
 		return false;
 	errno = 0;
 	s = strtod(value, &end);
-	if (*end || errno || s * 1000 > o->max)
+	if (end != unit || errno || s * 1000 > o->max)
 		return false;
 	if (s > 0 && s * 1000 < o->min)
 		return false;

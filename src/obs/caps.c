@@ -271,7 +271,7 @@ static void probe_bpf(struct rows *r)
 /* The programs of `lastack trace` themselves, loaded and thrown away. */
 static void probe_trace(struct rows *r)
 {
-	const struct trace_load_cfg small = {.sockets = 16, .ring = 1 << 16, .wake_at = 1};
+	const struct trace_load_cfg small = {.sockets = 16, .ring = 1 << 16};
 	struct trace_load *l = NULL;
 	struct why w = {""};
 	int err = trace_load_new(&small, &l, &w);
@@ -284,10 +284,10 @@ static void probe_trace(struct rows *r)
 		    w.text[0] ? w.text : strerror(-err));
 		return;
 	}
-	row(r, "trace, run", true, "", "BPF: states%s%s%s%s", p.release ? ", closing process" : "",
+	row(r, "trace, run", true, "", "BPF: states%s%s%s%s", p.calls ? ", closing process" : "",
 	    p.reads ? ", exchanges" : "", p.resets ? p.reasons ? ", resets with reasons" : ", resets" : "",
 	    p.retransmits ? ", retransmissions" : "");
-	append(lost, sizeof(lost), "%s%s%s", p.release ? "" : "close() and shutdown() told apart, who sent a RST; ",
+	append(lost, sizeof(lost), "%s%s%s", p.calls ? "" : "close() and shutdown() told apart, who sent a RST; ",
 	       p.reads ? "" : "requests on a connection; ", p.reasons ? "" : "why a RST was sent; ");
 	copy_printable(r->v[r->n - 1].lost, sizeof(lost), lost);
 }

@@ -213,6 +213,20 @@ static bool in_scope(const struct obs *o, uint64_t inode)
 	must_not_reach("scope");
 }
 
+uint64_t obs_netns(const struct obs *o)
+{
+	switch (o->scope) {
+	case OBS_NETNS_ALL:
+		return 0;
+	case OBS_NETNS_SELF:
+		return o->own_inode;
+	case OBS_NETNS_PID:
+	case OBS_NETNS_NAME:
+		return o->target_inode;
+	}
+	must_not_reach("scope");
+}
+
 /* What a snapshot needs while it is made. */
 struct making {
 	struct obs *o;

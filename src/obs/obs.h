@@ -33,6 +33,9 @@ struct obs; /* owns sockets and the file descriptor of its own network namespace
 int obs_new(const struct obs_cfg *cfg, struct obs **ret, struct why *w);
 void obs_free(struct obs *o); /* NULL allowed */
 
+/* The inode of the one namespace in scope; 0: all are. */
+uint64_t obs_netns(const struct obs *o);
+
 /*
  * One snapshot of every namespace in scope. What cannot be read ends in `missing`, it is no error. 0 or -errno if
  * nothing at all could be seen. The caller owns ret afterwards: snapshot_done().

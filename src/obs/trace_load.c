@@ -4,23 +4,17 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/text.h"
 #include "bpf/events.h"
-#include "obs/caps.h"
-#include "obs/procfile.h"
 
 #include <lastack.skel.h> /* after events.h, whose types it uses */
 
 struct trace_load {
 	struct lastack_bpf *skel;
 	struct trace_parts parts;
-	struct bpf_link *release;
 };
 
 /* How many arguments this kernel gives to programs on a tracepoint; -1: it has none of that name. */
@@ -38,36 +32,32 @@ static int tracepoint_args(const struct btf *btf, const char *name)
 	return t && btf_is_func_proto(t) ? btf_vlen(t) - 1 : -1; /* the first is the tracepoint's own */
 }
 
-static int cgroup_root(void)
+static bool has_member(const struct btf *btf, const char *type, const char *name)
 {
-	char where[256];
-	int err;
-	char *mounts = procfile_all("/proc/self/mounts", &err);
-	bool found = mounts && mount_find(mounts, "cgroup2", where, sizeof(where));
+	int id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
 
-	free(mounts);
-	return found ? open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	for (uint32_t i = 0; t && i < btf_vlen(t); i++)
+		if (strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), name) == 0)
+			return true;
+	return false;
 }
 
 static int choose(struct trace_load *l, struct why *w)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	struct trace_parts *p = &l->parts;
-	int reset_args, root;
+	int reset_args;
 
 	if (!btf)
 		return why_errno(w, errno ? errno : ENOENT, "no BTF of this kernel at /sys/kernel/btf/vmlinux");
 	reset_args = tracepoint_args(btf, "tcp_send_reset");
+	p->calls = has_member(btf, "file", "f_ref") || has_member(btf, "file", "f_count");
 	p->reads = tracepoint_args(btf, "tcp_rcv_space_adjust") >= 1;
 	p->retransmits = tracepoint_args(btf, "tcp_retransmit_skb") >= 1;
 	p->resets = reset_args >= 1 && tracepoint_args(btf, "tcp_receive_reset") >= 1;
 	p->reasons = p->resets && reset_args >= 3;
 	btf__free(btf);
-	root = cgroup_root();
-	p->release =
-		root >= 0 && libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK, BPF_FUNC_get_current_comm, NULL) == 1;
-	if (root >= 0)
-		close(root);
 	return 0;
 }
 
@@ -81,8 +71,7 @@ static int load(struct trace_load *l, const struct trace_load_cfg *cfg, struct w
 	bpf_program__set_autoload(s->progs.on_receive_reset, l->parts.resets);
 	bpf_program__set_autoload(s->progs.on_send_reset, l->parts.reasons);
 	bpf_program__set_autoload(s->progs.on_send_reset_bare, l->parts.resets && !l->parts.reasons);
-	bpf_program__set_autoload(s->progs.on_release, l->parts.release);
-	s->rodata->config = (struct trace_config){.netns = cfg->netns, .cgroup = cfg->cgroup, .wake_at = cfg->wake_at};
+	s->rodata->config = (struct trace_config){.netns = cfg->netns, .cgroup = cfg->cgroup};
 	bpf_map__set_max_entries(s->maps.lastack_socks, cfg->sockets);
 	bpf_map__set_max_entries(s->maps.lastack_ring, cfg->ring);
 	err = lastack_bpf__load(s);
@@ -116,14 +105,8 @@ int trace_load_new(const struct trace_load_cfg *cfg, struct trace_load **ret, st
 int trace_load_attach(struct trace_load *l, struct why *w)
 {
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
-	int err = lastack_bpf__attach(l->skel), root = l->parts.release ? cgroup_root() : -1;
+	int err = lastack_bpf__attach(l->skel);
 
-	/* One hook at the root sees all sockets, as long as no group below forbids it; without it less is known. */
-	if (!err && root >= 0)
-		l->release = bpf_program__attach_cgroup(l->skel->progs.on_release, root);
-	if (root >= 0)
-		close(root);
-	l->parts.release = l->release != NULL;
 	libbpf_set_print(print);
 	return err ? why_errno(w, -err, "cannot attach BPF programs") : 0;
 }
@@ -132,7 +115,6 @@ void trace_load_free(struct trace_load *l)
 {
 	if (!l)
 		return;
-	bpf_link__destroy(l->release);
 	lastack_bpf__destroy(l->skel);
 	free(l);
 }

@@ -8,12 +8,11 @@ struct trace_load_cfg {
 	uint64_t cgroup; /* id; only sockets made in it. 0: all */
 	uint32_t sockets; /* how many can be followed at once */
 	uint32_t ring; /* octets, a power of two */
-	uint32_t wake_at; /* octets in the ring at which a sleeping reader is woken */
 };
 
 /* What the kernel has beyond state changes. */
 struct trace_parts {
-	bool release; /* the cgroup hook: tells close() from shutdown(), and who cut a connection off */
+	bool calls; /* close() is told from shutdown(), and who cut a connection off */
 	bool reads; /* exchanges */
 	bool resets; /* RSTs received and sent ... */
 	bool reasons; /* ... and why they were sent (6.10) */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "obs/trace.h"
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "obs/procfile.h"
+#include "obs/trace_event.h"
+
+enum {
+	HELD = 256,
+	SOCKETS_MIN = 1 << 19, /* 8 MiB of buckets; entries take memory when there are sockets */
+	SOCKETS_MAX = 1 << 22,
+	RING_MIN = 4 << 20,
+	RING_MAX = 32 << 20,
+};
+
+struct trace {
+	struct trace_load *load;
+	struct ring_buffer *ring;
+	struct trace_names *names;
+	struct trace_source source;
+	void (*sink)(void *ctx, const struct conn *c);
+	void *ctx;
+	struct conn held[HELD]; /* a RST of ours may still explain them */
+	size_t n_held, n_old; /* the first n_old were there before this look */
+};
+
+static void let_go(struct trace *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		t->sink(t->ctx, &t->held[i]);
+	memmove(t->held, t->held + n, (t->n_held - n) * sizeof(t->held[0]));
+	t->n_held -= n;
+}
+
+static void on_close(struct trace *t, const struct event_close *e)
+{
+	struct conn c;
+
+	if (!trace_close(&t->source, e, &c))
+		return;
+	if (!trace_close_is_open(e)) {
+		t->sink(t->ctx, &c);
+		return;
+	}
+	if (t->n_held == HELD)
+		let_go(t, HELD / 2);
+	t->held[t->n_held++] = c;
+}
+
+static void on_rst(struct trace *t, const struct event_rst *e)
+{
+	struct conn c;
+
+	for (size_t i = t->n_held; i-- > 0;)
+		if (t->held[i].cookie == e->t.cookie) {
+			trace_close_amend(&t->held[i], e);
+			return;
+		}
+	if (trace_late_rst(e, &c))
+		t->sink(t->ctx, &c);
+}
+
+/* Only our own programs write to the ring; the sizes are checked all the same. */
+static int on_record(void *ctx, void *data, size_t size)
+{
+	const __u32 *kind = data;
+
+	if (size >= sizeof(struct event_close) && *kind == EVENT_CLOSE)
+		on_close(ctx, data);
+	else if (size >= sizeof(struct event_proc) && *kind == EVENT_PROC)
+		trace_names_put(((struct trace *)ctx)->names, data);
+	else if (size >= sizeof(struct event_rst) && *kind == EVENT_RST)
+		on_rst(ctx, data);
+	return 0;
+}
+
+static uint32_t power_of_two(uint64_t v, uint32_t min, uint32_t max)
+{
+	uint32_t p = min;
+
+	while (p < v && p < max)
+		p *= 2;
+	return p;
+}
+
+/* TCP sockets of the whole machine: of /proc/net/sockstat "alloc", which counts all namespaces. */
+static uint64_t sockets_now(void)
+{
+	char text[1024];
+	ssize_t n = procfile_read(-1, "/proc/net/sockstat", text, sizeof(text));
+	const char *alloc = n > 0 ? strstr(text, " alloc ") : NULL;
+
+	return alloc ? strtoull(alloc + 7, NULL, 10) : 0;
+}
+
+static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
+{
+	uint64_t sockets = sockets_now();
+	const struct trace_load_cfg load = {
+		.netns = (uint32_t)cfg->netns,
+		.cgroup = cfg->cgroup,
+		.sockets = power_of_two(sockets * 8, SOCKETS_MIN, SOCKETS_MAX),
+		.ring = power_of_two(sockets * 2 * sizeof(struct event_close), RING_MIN, RING_MAX),
+	};
+	struct timespec tick = {0, 4000000};
+	int err = trace_load_new(&load, &t->load, w);
+
+	if (err)
+		return err;
+	t->ring = ring_buffer__new(trace_load_ring(t->load), on_record, t, NULL);
+	if (!t->ring)
+		return why_errno(w, errno ? errno : ENOMEM, "BPF ring buffer");
+	err = trace_load_attach(t->load, w);
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick); /* its resolution is a jiffy */
+	t->source = (struct trace_source){
+		.jiffy = (nsec_t)tick.tv_nsec + (nsec_t)tick.tv_sec * NSEC_PER_S,
+		.parts = trace_load_parts(t->load),
+		.names = t->names,
+	};
+	return err;
+}
+
+int trace_new(const struct trace_cfg *cfg, struct trace **ret, struct why *w)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+	int err = -ENOMEM;
+
+	if (t)
+		t->names = calloc(1, sizeof(*t->names));
+	if (t && t->names)
+		err = start(t, cfg, w);
+	if (err) {
+		trace_free(t);
+		return err;
+	}
+	*ret = t;
+	return 0;
+}
+
+void trace_free(struct trace *t)
+{
+	if (!t)
+		return;
+	ring_buffer__free(t->ring);
+	trace_load_free(t->load);
+	free(t->names);
+	free(t);
+}
+
+int trace_poll(struct trace *t, unsigned ms, void (*sink)(void *ctx, const struct conn *c), void *ctx)
+{
+	int n;
+
+	t->sink = sink;
+	t->ctx = ctx;
+	if (ms)
+		poll(NULL, 0, (int)ms);
+	t->n_old = t->n_held;
+	n = ring_buffer__consume(t->ring);
+	let_go(t, t->n_old < t->n_held ? t->n_old : t->n_held);
+	return n < 0 ? n : 0;
+}
+
+struct trace_parts trace_parts(const struct trace *t) { return trace_load_parts(t->load); }
+
+struct trace_lost trace_lost(const struct trace *t) { return trace_load_lost(t->load); }

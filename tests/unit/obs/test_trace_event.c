@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/t.h"
+#include <errno.h>
+
+#include "obs/trace_event.h"
+
+#define MS NSEC_PER_MS
+#define JIFFY (4 * MS)
+
+static struct trace_names names;
+
+static const struct trace_source source = {
+	.jiffy = JIFFY,
+	.parts = {.calls = true, .reads = true, .resets = true, .reasons = true, .retransmits = true},
+	.names = &names,
+};
+
+/* A client's connection, one request, closed by the client after 100 ms: 10.0.0.1:40000 > 10.0.0.2:80. */
+static struct event_close usual(void)
+{
+	return (struct event_close){
+		.kind = EVENT_CLOSE,
+		.from = 5, /* FIN_WAIT2 */
+		.socket = SOCKET_FIN_RECEIVED,
+		.t = {.local = {10, 0, 0, 1},
+		      .peer = {10, 0, 0, 2},
+		      .lport = 40000,
+		      .pport = 80,
+		      .family = 4,
+		      .netns = 7,
+		      .cookie = 9},
+		.track = {.at = {1000 * MS, 0, 1100 * MS, 0},
+			  .opener = 100,
+			  .closer = 200,
+			  .exchanges = 1,
+			  .sent_ago = 10,
+			  .read_ago = 5,
+			  .flags = TRACK_SYN | TRACK_FIRST_LOCAL | TRACK_RELEASED | TRACK_DATA_OUT | TRACK_DATA_IN,
+			  .state = {4, 0}},
+		.now = 1200 * MS,
+		.sent = 50,
+		.received = 500,
+		.cgroup = 77,
+		.rtt_us = 2000,
+	};
+}
+
+static struct conn made(const struct event_close *e)
+{
+	struct conn c;
+
+	assert_true(trace_close(&source, e, &c));
+	return c;
+}
+
+TEST(client__closes_first_with_close__everything_is_told)
+{
+	const struct event_proc curl = {.kind = EVENT_PROC, .pid = 100, .cgroup = 5, .comm = "curl"};
+	struct event_close e = usual();
+	struct conn c;
+
+	trace_names_put(&names, &curl);
+	c = made(&e);
+	assert_int_equal(c.local, SIDE_CLIENT);
+	assert_int_equal(c.port[SIDE_CLIENT], 40000);
+	assert_int_equal(c.port[SIDE_SERVER], 80);
+	assert_string_equal(ip_text(c.addr[SIDE_SERVER]).s, "10.0.0.2");
+	assert_int_equal(c.netns, 7);
+	assert_int_equal(c.cookie, 9);
+	assert_int_equal(c.seen, SEEN_SYN | SEEN_END);
+	assert_int_equal(c.how, END_FIN);
+	assert_int_equal(c.first, SIDE_CLIENT);
+	assert_int_equal(c.call, CALL_CLOSE);
+	assert_int_equal(c.start, 1000 * MS);
+	assert_int_equal(c.fin[SIDE_CLIENT], 1100 * MS);
+	assert_int_equal(c.fin[SIDE_SERVER], 1200 * MS);
+	assert_int_equal(c.end, 1200 * MS);
+	assert_int_equal(c.last_data[SIDE_CLIENT], 1060 * MS);
+	assert_int_equal(c.last_data[SIDE_SERVER], 1080 * MS);
+	assert_int_equal(c.bytes[SIDE_CLIENT], 50);
+	assert_int_equal(c.bytes[SIDE_SERVER], 500);
+	assert_int_equal(c.exchanges, 1);
+	assert_int_equal(c.rtt, 2 * MS);
+	assert_int_equal(c.in_state[ST_SYN_SENT], 2 * MS);
+	assert_int_equal(c.in_state[ST_ESTABLISHED], 98 * MS);
+	assert_int_equal(c.in_state[ST_FIN_WAIT_1], 100 * MS);
+	assert_string_equal(c.opener.comm, "curl");
+	assert_int_equal(c.closer.pid, 200);
+	assert_string_equal(c.closer.comm, "");
+}
+
+TEST(server__peer_closes_first__closer_is_who_answered_the_fin)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.from = 9; /* LAST_ACK */
+	e.track.flags = TRACK_SYN | TRACK_PASSIVE | TRACK_FIRST_PEER | TRACK_RELEASED | TRACK_EXITING;
+	e.track.opener = 0;
+	e.track.at[1] = 1000 * MS;
+	e.track.at[3] = 1150 * MS;
+	e.track.state[0] = 8; /* CLOSE_WAIT */
+	e.track.state[1] = 9;
+	c = made(&e);
+	assert_int_equal(c.local, SIDE_SERVER);
+	assert_int_equal(c.port[SIDE_SERVER], 40000);
+	assert_int_equal(c.how, END_FIN);
+	assert_int_equal(c.first, SIDE_CLIENT);
+	assert_int_equal(c.fin[SIDE_CLIENT], 1100 * MS);
+	assert_int_equal(c.fin[SIDE_SERVER], 1150 * MS);
+	assert_int_equal(c.call, CALL_EXIT);
+	assert_int_equal(c.opener.pid, 0);
+	assert_int_equal(c.opener.cgroup, 77);
+	assert_int_equal(c.last_data[SIDE_SERVER], 0);
+	assert_int_equal(c.in_state[ST_CLOSE_WAIT], 50 * MS);
+	assert_int_equal(c.in_state[ST_LAST_ACK], 50 * MS);
+}
+
+TEST(orphan__goes_to_a_small_socket__the_peers_fin_is_unknown)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.socket = 0;
+	c = made(&e);
+	assert_int_equal(c.how, END_FIN);
+	assert_int_equal(c.fin[SIDE_SERVER], 0);
+}
+
+TEST(both__fin_at_once__crossed)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.from = 11; /* CLOSING */
+	e.track.at[3] = 1110 * MS;
+	e.track.state[1] = 11;
+	e.track.flags |= TRACK_CROSSED;
+	c = made(&e);
+	assert_true(c.crossed);
+	assert_int_equal(c.how, END_FIN);
+	assert_int_equal(c.fin[SIDE_SERVER], 1110 * MS);
+}
+
+static struct event_close cut(void)
+{
+	struct event_close e = usual();
+
+	e.from = 1;
+	e.socket = 0;
+	e.track.at[2] = 0;
+	e.track.state[0] = 0;
+	e.track.flags = TRACK_SYN | TRACK_RELEASED | TRACK_DATA_OUT;
+	return e;
+}
+
+TEST(close__with_linger_0__rst_of_ours)
+{
+	struct event_close e = cut();
+	struct conn c;
+
+	e.socket = SOCKET_LINGER_0;
+	c = made(&e);
+	assert_int_equal(c.how, END_RST);
+	assert_int_equal(c.first, SIDE_CLIENT);
+	assert_int_equal(c.rst[SIDE_CLIENT], 1200 * MS);
+	assert_int_equal(c.rst_kind, RST_LINGER_0);
+	assert_int_equal(c.call, CALL_CLOSE);
+	e.socket = SOCKET_UNREAD;
+	assert_int_equal(made(&e).rst_kind, RST_UNREAD);
+	e.socket = 0;
+	assert_int_equal(made(&e).rst_kind, RST_OTHER);
+}
+
+TEST(established__rst_from_the_peer__nobody_here_closed)
+{
+	struct event_close e = cut();
+	struct conn c;
+
+	e.track.flags = TRACK_SYN | TRACK_RESET;
+	e.track.closer = 0;
+	e.error = ECONNRESET;
+	c = made(&e);
+	assert_int_equal(c.how, END_RST);
+	assert_int_equal(c.first, SIDE_SERVER);
+	assert_int_equal(c.rst_kind, RST_OTHER);
+	assert_int_equal(c.call, CALL_UNKNOWN);
+	assert_int_equal(c.closer.pid, 0);
+}
+
+TEST(close_wait__rst_after_we_wrote__late_data)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.from = 8;
+	e.track.flags = TRACK_SYN | TRACK_FIRST_PEER | TRACK_RESET | TRACK_LATE;
+	e.late_ago = 2;
+	c = made(&e);
+	assert_int_equal(c.how, END_RST);
+	assert_int_equal(c.first, SIDE_SERVER);
+	assert_int_equal(c.rst_kind, RST_LATE_DATA);
+	assert_int_equal(c.late_data, 1192 * MS);
+	e.late_ago = 1000; /* a jiffy is coarse: not before the FIN */
+	assert_int_equal(made(&e).late_data, 1100 * MS + 1);
+}
+
+TEST(half_close__data_after_the_fin__taken)
+{
+	struct event_close e = usual();
+
+	e.track.flags |= TRACK_LATE | TRACK_SHUTDOWN;
+	e.late_ago = 3;
+	assert_int_equal(made(&e).half_close_data, 1188 * MS);
+	assert_int_equal(made(&e).call, CALL_SHUTDOWN);
+}
+
+TEST(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it)
+{
+	const struct event_rst rst = {.kind = EVENT_RST, .reason = REASON_ON_DATA, .now = 1201 * MS};
+	const struct event_rst other = {.kind = EVENT_RST, .reason = REASON_UNKNOWN, .now = 1201 * MS};
+	struct event_close e = usual();
+	struct conn c;
+
+	assert_false(trace_close_is_open(&e));
+	e.track.flags |= TRACK_RESET;
+	assert_true(trace_close_is_open(&e));
+	c = made(&e);
+	assert_int_equal(c.rst[SIDE_SERVER], 1200 * MS);
+	trace_close_amend(&c, &other);
+	assert_int_equal(c.rst[SIDE_SERVER], 1200 * MS);
+	trace_close_amend(&c, &rst);
+	assert_int_equal(c.rst[SIDE_SERVER], 0);
+	assert_int_equal(c.rst[SIDE_CLIENT], 1201 * MS);
+	assert_int_equal(c.rst_kind, RST_LATE_DATA);
+	assert_int_equal(c.late_data, 1201 * MS);
+}
+
+TEST(time_wait__answers_data__a_record_of_its_own)
+{
+	struct event_close e = usual();
+	struct event_rst rst = {.kind = EVENT_RST, .reason = REASON_TIME_WAIT, .t = e.t, .now = 9000 * MS};
+	struct conn c;
+
+	assert_true(trace_late_rst(&rst, &c));
+	assert_int_equal(c.first, SIDE_CLIENT); /* by its port */
+	assert_int_equal(c.late_data, 9000 * MS);
+	assert_false(conn_is_whole(&c));
+	rst.reason = REASON_ON_CLOSE;
+	assert_false(trace_late_rst(&rst, &c));
+}
+
+TEST(connect__refused__failed_open)
+{
+	struct event_close e = cut();
+	struct conn c;
+
+	e.from = 2;
+	e.error = ECONNREFUSED;
+	e.track.flags = TRACK_SYN | TRACK_RESET;
+	e.rtt_us = UINT32_MAX;
+	c = made(&e);
+	assert_int_equal(c.how, END_FAILED_OPEN);
+	assert_int_equal(c.error, ECONNREFUSED);
+	assert_int_equal(c.rst_kind, RST_REFUSED);
+	assert_int_equal(c.first, SIDE_SERVER);
+	assert_int_equal(c.rtt, 0);
+	assert_int_equal(c.in_state[ST_SYN_SENT], 200 * MS);
+}
+
+TEST(connect__no_port_left__eaddrnotavail)
+{
+	struct event_close e = cut();
+
+	e.from = 2;
+	e.t.lport = 0;
+	e.track.flags = TRACK_SYN;
+	assert_int_equal(made(&e).error, EADDRNOTAVAIL);
+	assert_int_equal(made(&e).opener.pid, 100);
+	e.t.lport = 40000; /* closed while connecting */
+	assert_int_equal(made(&e).error, 0);
+}
+
+TEST(established__gave_up__timeout_with_its_silence)
+{
+	struct event_close e = cut();
+
+	e.error = ETIMEDOUT;
+	e.silence = 90000; /* jiffies */
+	e.track.flags = TRACK_SYN;
+	assert_int_equal(made(&e).how, END_TIMEOUT);
+	assert_int_equal(made(&e).first, SIDE_NONE);
+	assert_int_equal(made(&e).idle_failed, 360 * NSEC_PER_S);
+}
+
+TEST(old_connection__its_syn_was_not_seen__higher_port_is_the_client)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.track.flags &= ~TRACK_SYN;
+	e.track.at[0] = 0;
+	e.t.lport = 80;
+	e.t.pport = 40000;
+	c = made(&e);
+	assert_int_equal(c.local, SIDE_SERVER);
+	assert_int_equal(c.seen, SEEN_END | SEEN_HOLES);
+	assert_int_equal(c.exchanges, 0);
+	assert_int_equal(c.start, 1100 * MS);
+}
+
+TEST(child__dropped_before_it_was_established__is_no_connection)
+{
+	struct event_close e = cut();
+	struct conn c;
+
+	e.from = 3;
+	assert_false(trace_close(&source, &e, &c));
+}
+
+TEST(kernel__cannot_tell_close_from_shutdown__call_is_unknown)
+{
+	struct trace_source old = source;
+	struct event_close e = usual();
+	struct conn c;
+
+	old.parts.calls = false;
+	assert_true(trace_close(&old, &e, &c));
+	assert_int_equal(c.call, CALL_UNKNOWN);
+	assert_int_equal(c.closer.pid, 200);
+	old.parts.reads = false;
+	assert_true(trace_close(&old, &e, &c));
+	assert_true(c.seen & SEEN_HOLES);
+}
+
+TEST(names__hostile_comm__is_printable)
+{
+	const struct event_proc bad = {.pid = 300, .comm = "a\033[2Jb\nxxxxxxxxx"}, other = {.pid = 300 + NAMES_SLOTS};
+
+	trace_names_put(&names, &bad);
+	assert_string_equal(trace_names_get(&names, 300).comm, "a?[2Jb?xxxxxxxx");
+	trace_names_put(&names, &other);
+	assert_string_equal(trace_names_get(&names, 300).comm, "");
+	assert_int_equal(trace_names_get(&names, 300).pid, 300);
+	assert_int_equal(trace_names_get(&names, 0).pid, 0);
+}
+
+RUN(T(client__closes_first_with_close__everything_is_told),
+    T(server__peer_closes_first__closer_is_who_answered_the_fin),
+    T(orphan__goes_to_a_small_socket__the_peers_fin_is_unknown), T(both__fin_at_once__crossed),
+    T(close__with_linger_0__rst_of_ours), T(established__rst_from_the_peer__nobody_here_closed),
+    T(close_wait__rst_after_we_wrote__late_data), T(half_close__data_after_the_fin__taken),
+    T(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it), T(time_wait__answers_data__a_record_of_its_own),
+    T(connect__refused__failed_open), T(connect__no_port_left__eaddrnotavail),
+    T(established__gave_up__timeout_with_its_silence),
+    T(old_connection__its_syn_was_not_seen__higher_port_is_the_client),
+    T(child__dropped_before_it_was_established__is_no_connection),
+    T(kernel__cannot_tell_close_from_shutdown__call_is_unknown), T(names__hostile_comm__is_printable))
