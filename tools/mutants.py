@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""mutants.py [--table FILE] [--note] [NAME...]: break the engine on purpose, one way at a time, and see which test notices. Works on
+"""mutants.py [--table FILE] [--note] [-j N] [NAME...]: break the engine on purpose, one way at a time, and see which test notices. Works on
 copies of the tree below build-mutants/, which are kept, so that the next run builds only what has changed; prints a table and ends
 with `N caught, N survived`. A mutant is a row of tests/mutants.tsv: name, file, the text to be replaced (it must occur exactly once;
 \\n and \\t stand for the end of a line and a tab), the replacement, who caught it last and is asked first, what it breaks. --note
@@ -126,6 +126,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('--table', type=Path, default=ROOT / 'tests/mutants.tsv')
     parser.add_argument('--note', action='store_true')
+    parser.add_argument('-j', type=int, default=os.cpu_count() or 1)
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
     with open(args.table, newline='') as f:
@@ -137,7 +138,7 @@ def main():
     lock = open(TREES / 'lock', 'w')
     fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time
     survived = stale = 0
-    for row, by in judge_all(rows, min(len(rows), os.cpu_count() or 1)):
+    for row, by in judge_all(rows, min(len(rows), args.j)):
         is_stale = bool(by and 'up to date' in by)
         stale += is_stale
         survived += by is None

@@ -294,7 +294,7 @@ void sack_tag(struct conn *c, struct ack *a)
 	for (unsigned i = 0; i < a->s->opts.n_sack; i++)
 		wire[i] = (struct sack_block){a->s->opts.sack[i].from, a->s->opts.sack[i].to};
 	dsack = is_dsack(c, wire, a->s->opts.n_sack, a);
-	if (seq_lt(a->s->ack, seq_sub(a->prior_una, c->max_snd_wnd)) || board_n(&c->board) == 0)
+	if (board_n(&c->board) == 0)
 		return;
 	choose(c, a, wire, dsack, &use);
 	for (unsigned i = 0; i < use.n; i++)

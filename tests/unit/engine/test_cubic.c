@@ -358,6 +358,13 @@ TEST(hystart__small_window_is_let_alone)
 	p.cc.cwnd = 9;
 	round_of(&p, 6, 90000, 15 * MS);
 	assert_false(p.cc.cubic.found);
+
+	p = path(10, 4 * MS); /* nor do ACKs that follow each other for half of a short round trip end it */
+	ack(&p, 1, 4000);
+	p.cc.cubic.round_end = seq(p.una);
+	round_of(&p, 4, 4000, MS);
+	assert_int_equal(p.cc.cwnd, 15);
+	assert_false(p.cc.cubic.found);
 }
 
 TEST(samples__not_taken_in_the_second_after_recovery)
@@ -388,6 +395,20 @@ TEST(growth__ends_before_it_wraps)
 	assert_int_equal(p.cc.cwnd, CC_CWND_MAX);
 }
 
+/* 4.2, 4.4: the target is W_cubic a round trip from now, for that is when what is sent now is acknowledged. */
+TEST(target__is_that_of_a_round_trip_ahead)
+{
+	struct path p = path(100, 1000 * MS);
+
+	p.cc.ssthresh = 100;
+	ack(&p, 1, 1000000);
+	p.cc.cwnd = 100;
+	lose(&p);
+	assert_int_equal(p.cc.cwnd, 70);
+	ack(&p, 1, 0);
+	assert_int_equal(p.cc.cubic.pace, 70 / (86 - 70)); /* 100 - 0.4 (4.22 - 1)^3 = 86.7 */
+}
+
 RUN(T(k__is_the_cube_root_of_the_formula), T(window__follows_the_closed_form),
     T(window__same_in_time_whatever_the_round_trip), T(far_beyond_k__half_a_window_a_round_trip_at_most),
     T(plateau__a_hundredth_a_round_trip), T(short_round_trip__as_fast_as_reno_with_its_beta),
@@ -398,4 +419,5 @@ RUN(T(k__is_the_cube_root_of_the_formula), T(window__follows_the_closed_form),
     T(hystart__less_than_an_eighth_goes_on), T(hystart__threshold_is_4_to_16_ms),
     T(hystart__least_delay_of_the_round_counts), T(hystart__train_of_acks_longer_than_half_the_delay),
     T(hystart__acks_far_apart_are_no_train), T(hystart__small_window_is_let_alone),
-    T(samples__not_taken_in_the_second_after_recovery), T(growth__ends_before_it_wraps))
+    T(samples__not_taken_in_the_second_after_recovery), T(growth__ends_before_it_wraps),
+    T(target__is_that_of_a_round_trip_ahead))

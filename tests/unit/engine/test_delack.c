@@ -280,6 +280,31 @@ TEST(overlap_while_it_is_pending__its_timestamp_is_echoed)
 	assert_int_equal(r.out.seg.opts.tsecr, sent);
 }
 
+/* RFC 5681 4.2: at once, as long as something is missing. */
+TEST(in_order__and_more_is_missing__at_once)
+{
+	RIG_AT(r, ESTABLISHED);
+	settle(&r);
+	text_in(&r, 2000, 1000);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	settle(&r);
+	text_in(&r, 0, 1000);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1001);
+	EXPECT_SILENCE(&r);
+}
+
+/* RFC 5681 4.2: what fills a gap is acknowledged at once, however little it is. */
+TEST(gap_is_filled__at_once)
+{
+	RIG_AT(r, ESTABLISHED);
+	settle(&r);
+	text_in(&r, 100, 100);
+	EXPECT_ACK(&r, ISS + 1, IRS + 1);
+	settle(&r);
+	text_in(&r, 0, 100);
+	EXPECT_ACK(&r, ISS + 1, IRS + 201);
+}
+
 RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is_told_once_it_is_in_order),
     T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment),
     T(fin__waits_for_an_answer__unless_there_was_nothing_else), T(fin_out_of_order__acknowledged_when_the_rest_is_here),
@@ -288,4 +313,5 @@ RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is
     T(ack_that_waited_in_vain__waits_longer__to_a_bound), T(two_short_segments_read__acknowledged_at_once),
     T(rcv_mss__of_large_segments_the_largest__of_small_ones_two_that_agree),
     T(rcv_mss__pushed_small_segments__say_nothing), T(knob__says_how_long), T(knob__0__none_waits),
-    T(overlap_while_it_is_pending__its_timestamp_is_echoed))
+    T(overlap_while_it_is_pending__its_timestamp_is_echoed), T(in_order__and_more_is_missing__at_once),
+    T(gap_is_filled__at_once))

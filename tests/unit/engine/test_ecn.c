@@ -368,6 +368,21 @@ TEST(packets_received__are_counted_by_their_field)
 	}
 }
 
+/* The peer sends ECT, and this is not: it is sent again, by one that has a small window now. Linux does not let it wait. */
+TEST(what_is_not_ect_after_what_was__is_acknowledged_at_once)
+{
+	ESTABLISHED_ECN(r, .v6 = false);
+
+	for (uint32_t i = 0; i < 2; i++) {
+		rig_conn(&r)->quick = 0;
+		rig_conn(&r)->ato_ms = 40;
+		rig_conn(&r)->rcv_mss = PEER_MSS;
+		assert_int_equal(text(&r, i, i ? ECN_NOT_ECT : ECN_ECT0, 0), i ? F_ACK : 0);
+		rig_pass(&r, 100 * MS);
+		rig_drain(&r);
+	}
+}
+
 RUN(T(syn_that_asks__is_agreed_to_by_any_but_tcp_ecn_0), T(syn_ack_again__still_agrees),
     T(connect__asks_with_tcp_ecn_1_only), T(syn_again__does_not_ask__unless_fallback_is_off),
     T(syn_ack__agrees_with_ece_alone), T(simultaneous_open__agrees_when_both_ask),
@@ -376,4 +391,5 @@ RUN(T(syn_that_asks__is_agreed_to_by_any_but_tcp_ecn_0), T(syn_ack_again__still_
     T(echo__is_an_ack_with_ece_that_is_no_syn), T(ece__window_is_reduced_once_a_round_trip),
     T(ece_before_anything_is_in_flight__is_nothing), T(ece_without_ecn__is_nothing), T(loss__is_told_by_cwr_too),
     T(ce__is_echoed_on_everything_until_cwr), T(ce_with_cwr__begins_anew), T(ce_out_of_order__counts),
-    T(no_ect_after_ect__is_acknowledged_at_once), T(packets_received__are_counted_by_their_field))
+    T(no_ect_after_ect__is_acknowledged_at_once), T(packets_received__are_counted_by_their_field),
+    T(what_is_not_ect_after_what_was__is_acknowledged_at_once))

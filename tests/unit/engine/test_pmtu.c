@@ -269,6 +269,29 @@ TEST(too_big__ever_smaller__ends_at_the_least)
 		assert_true(r.out.seg.len <= 512);
 }
 
+/* Two destinations may share a slot of the table; what is known is known of one. */
+TEST(known__of_another_destination_of_the_slot__is_not_believed)
+{
+	RIG_AT(r, ESTABLISHED);
+	struct addr other = r.at.peer;
+	uint64_t slot = hash_bytes(r.e->pmtu_key, &other, sizeof(other)) % PMTU_SLOTS;
+
+	put(&r, MSS);
+	rig_drain(&r);
+	rig_too_big(&r, 1000, seq(ISS + 1));
+	assert_int_equal(rig_conn(&r)->pmtu, 1000);
+	rig_drain(&r);
+	for (unsigned i = 3; i < 65000; i++) {
+		other = addr_v4(10, 1, (uint8_t)(i >> 8), (uint8_t)i);
+		if (hash_bytes(r.e->pmtu_key, &other, sizeof(other)) % PMTU_SLOTS == slot)
+			break;
+	}
+	r.at.peer = other;
+	r.shift = 0;
+	rig_handshake(&r);
+	assert_int_equal(rig_conn(&r)->pmtu, 1500);
+}
+
 RUN(T(too_big__in_flight__smaller_segments_at_once_and_cwnd_stays),
     T(too_big__about_nothing_in_flight__is_not_believed), T(too_big__as_large_as_before__is_not_believed),
     T(too_big__absurdly_small__552_and_no_df), T(too_big__do__soft_error_and_df_stays),
@@ -276,4 +299,4 @@ RUN(T(too_big__in_flight__smaller_segments_at_once_and_cwnd_stays),
     T(timeout__of_a_segment_longer_than_the_mss__sends_a_piece_and_nothing_new),
     T(too_big__two_connections__each_takes_it), T(too_big__twice__what_was_sent_again_is_sent_again),
     T(too_big__ipv6__nothing_below_1280), T(too_big__on_a_syn__the_segments_after_it_are_smaller),
-    T(too_big__ever_smaller__ends_at_the_least))
+    T(too_big__ever_smaller__ends_at_the_least), T(known__of_another_destination_of_the_slot__is_not_believed))

@@ -304,6 +304,35 @@ TEST(tiny_gaps__bounded__and_the_rest_arrives_when_it_is_sent_again)
 		assert_int_equal(got[i], (uint8_t)(IRS + 1 + i));
 }
 
+/* Memory is short, and what came last out of order goes: it is told no more. */
+TEST(pruned__is_told_no_more)
+{
+	JOINED(r, .ts = false);
+
+	text_in(&r, 100, 10);
+	text_in(&r, 200, 10);
+	rig_drain(&r);
+	r.e->k.mem_max = 1;
+	r.e->rcv_held = 4096 - 5; /* others hold the rest */
+	text_in(&r, 0, 10);
+	EXPECT_COUNT(&r, ofo_pruned, 1);
+	EXPECT_SACK(&r, 10, 100, 110);
+}
+
+/* 12 octets of timestamps and three blocks: a fourth would leave less room than the segment takes. */
+TEST(blocks_beside_timestamps__text_fills_the_rest)
+{
+	JOINED(r, .ts = true);
+
+	for (uint32_t i = 1; i <= 4; i++) {
+		text_in(&r, 100 * i, 10);
+		rig_drain(&r);
+	}
+	put(&r, 4000);
+	EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1, PEER_MSS - 12 - 28);
+	assert_int_equal(r.out.seg.opts.n_sack, 3);
+}
+
 RUN(T(not_permitted__by_the_peer_or_the_knob__no_blocks), T(connect__offers_it__and_the_answer_decides),
     T(syn_ack__of_a_syn_without_it__does_not_agree), T(blocks__the_last_that_grew_first),
     T(timestamps__leave_room_for_three), T(runs_that_grow_together__are_one_block),
@@ -313,4 +342,5 @@ RUN(T(not_permitted__by_the_peer_or_the_knob__no_blocks), T(connect__offers_it__
     T(dsack__in_order_over_what_is_there__told_beyond_the_ack), T(dsack__knob_off__not_told),
     T(dsack__old_octets_with_the_fin__not_told), T(dsack__old_and_out_of_order_in_one__the_old),
     T(octets_that_differ__those_that_came_first_are_read),
-    T(tiny_gaps__bounded__and_the_rest_arrives_when_it_is_sent_again))
+    T(tiny_gaps__bounded__and_the_rest_arrives_when_it_is_sent_again), T(pruned__is_told_no_more),
+    T(blocks_beside_timestamps__text_fills_the_rest))

@@ -150,7 +150,26 @@ TEST(so_rcvbuf__raised__is_announced_by_the_next_segment)
 	assert_in_range(r.out.seg.wnd << 5, 490000, 500000);
 }
 
+/* What counts is what a round trip brought, in however many reads. */
+TEST(reader_reads_each_segment__window_grows_as_well)
+{
+	SCALED(r, .cfg.receive_buffer = RING, .ts = false);
+	static uint8_t got[MSS];
+	uint32_t at = 0;
+
+	for (unsigned i = 0; i < 30; i++) {
+		for (uint32_t wnd = window(&r); wnd >= MSS; wnd -= MSS, at += MSS) {
+			text_in(&r, at, MSS);
+			assert_int_equal(la_recv(r.h, r.s, got, MSS, 0), MSS);
+		}
+		rig_pass(&r, RTT_MS * MS);
+		rig_drain(&r);
+		r.kept_n = 0;
+	}
+	assert_in_range(window(&r), RING / 2, RING);
+}
+
 RUN(T(reader_keeps_up__window_grows_to_the_ring), T(reader_keeps_up__with_timestamps_too), T(rmem__is_the_bound),
     T(knob_off__or_the_buffer_set__stays), T(reader_takes_nothing__window_closes_and_stays),
     T(syn__window_and_scale__as_linux), T(tiny_segments__do_not_open_the_window),
-    T(so_rcvbuf__raised__is_announced_by_the_next_segment))
+    T(so_rcvbuf__raised__is_announced_by_the_next_segment), T(reader_reads_each_segment__window_grows_as_well))

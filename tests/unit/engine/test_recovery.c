@@ -430,6 +430,39 @@ TEST(peer_takes_back__duplicates__do_not_put_it_off)
 	EXPECT_COUNT(&r, sack_reneging, 1);
 }
 
+TEST(reordering__is_bounded_by_tcp_max_reordering)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_max_reordering = 4", .sack = true);
+
+	fly(&r, 0, 10);
+	SACK_IN(&r, 0, 8, 9);
+	SACK_IN(&r, 0, 1, 2, 8, 9);
+	assert_int_equal(rig_conn(&r)->rec.reord_seen, 1);
+	assert_int_equal(rig_conn(&r)->rec.reordering, 4);
+}
+
+/* ---- without SACK (RFC 6582) ---- */
+
+/* A partial acknowledgment fills the hole and takes as many duplicates back as it acknowledges beyond that. */
+TEST(newreno__partial_ack__duplicates_that_are_left_count)
+{
+	FLIGHT(r, .sack = false);
+	const struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	for (unsigned i = 0; i < 5; i++)
+		ack_segments(&r, 0);
+	expect_segment(&r, 0);
+	rig_drain(&r);
+	assert_int_equal(c->board.sacked, 5);
+	ack_segments(&r, 2);
+	assert_int_equal(c->board.sacked, 4);
+	assert_int_equal(c->rec.ca, CA_RECOVERY);
+	expect_segment(&r, 2);
+	check_board(&r);
+}
+
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
     T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
@@ -440,4 +473,5 @@ RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__i
     T(segment_longer_than_the_mss_of_now__goes_in_pieces), T(window_closes_within_a_batch__is_probed),
     T(full_scoreboard__holds_new_text_back), T(sack_fills_a_hole_late__reordering),
     T(sack_fills_a_hole_late__path_got_narrower__no_reordering),
-    T(timeout__reordering_was_believed_too_much__falls_back), T(peer_takes_back__duplicates__do_not_put_it_off))
+    T(timeout__reordering_was_believed_too_much__falls_back), T(peer_takes_back__duplicates__do_not_put_it_off),
+    T(reordering__is_bounded_by_tcp_max_reordering), T(newreno__partial_ack__duplicates_that_are_left_count))

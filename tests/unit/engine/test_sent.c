@@ -212,6 +212,31 @@ TEST(nothing_unusual__what_ends_by_una_leaves_at_once)
 	}
 }
 
+/* What both were is in the flags; those before keep theirs under a number that is one more. */
+TEST(merge__keeps_what_either_was)
+{
+	static const uint8_t kept[] = {SENT_LOST, SENT_EVER_AGAIN, SENT_PSH};
+
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		for (uint32_t which = 1; which <= 2; which++) {
+			struct rig *r = fresh(10);
+
+			for (uint32_t n = 0; n < 4; n++)
+				add(r, LEN);
+			entry(r, 0)->flags |= SENT_SACKED;
+			r->b.sacked = 1;
+			r->b.high = 11;
+			r->b.hint = kept[i] == SENT_LOST ? 11 : 14;
+			entry(r, which)->flags |= kept[i];
+			r->b.lost = kept[i] == SENT_LOST;
+			board_merge(&r->b, r->ring, 11);
+			assert_int_equal(entry(r, 0)->flags & SENT_SACKED, SENT_SACKED);
+			assert_int_equal(r->b.high, 12);
+			assert_int_equal(entry(r, 1)->flags & kept[i], kept[i]);
+			assert_int_equal(r->b.hint, kept[i] == SENT_LOST ? 12 : 14);
+		}
+}
+
 RUN(T(entries__found_by_number_and_by_sequence_across_the_wrap), T(lost__counted_once_until_sent_again),
     T(merge__is_one_entry_with_what_both_were), T(random_use__keeps_both_orders),
-    T(nothing_unusual__what_ends_by_una_leaves_at_once))
+    T(nothing_unusual__what_ends_by_una_leaves_at_once), T(merge__keeps_what_either_was))

@@ -173,7 +173,8 @@ TEST(recovery__partial_echo_older__undone_on_the_way)
 	rig_pass(&r, 5 * MS);
 	echo_in(&r, 5, before);
 	EXPECT_COUNT(&r, partial_undo, 1);
-	EXPECT_COUNT(&r, ts_reorder, 0 + (r.e->n.ts_reorder != 0));
+	EXPECT_COUNT(&r, ts_reorder, 1);
+	assert_int_equal(c->rec.reord_seen, 1);
 	assert_int_equal(c->rec.ca, CA_OPEN);
 	assert_true(c->cc.cwnd >= 10);
 	check_board(&r);
@@ -369,6 +370,135 @@ TEST(timeout_within_a_recovery__no_frto)
 	assert_true(c->rec.frto);
 }
 
+/* With a retransmission in flight it is too early: its own echo is still to come. */
+TEST(recovery__partial_echo_older__retransmission_in_flight__not_yet)
+{
+	FLIGHT(r, .sack = true, .ts = true);
+	struct conn *c = rig_conn(&r);
+	uint32_t before;
+
+	fly(&r, 0, 10);
+	before = r.last_tsval;
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 2, 7);
+	expect_segment(&r, 0);
+	expect_segment(&r, 1);
+	rig_pass(&r, 5 * MS);
+	echo_in(&r, 1, before);
+	EXPECT_COUNT(&r, partial_undo, 0);
+	assert_int_equal(c->rec.ca, CA_RECOVERY);
+	echo_in(&r, 7, before);
+	EXPECT_COUNT(&r, partial_undo, 1);
+	assert_true(c->cc.cwnd >= 10);
+}
+
+/* Nobody has given up on a peer that was only slow, though its SND.UNA did not move. */
+TEST(timeout__sack_of_an_original__spurious__counts_for_nothing)
+{
+	DELAYED(r, 10, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	assert_int_equal(c->rexmits, 1);
+	SACK_IN(&r, 0, 1, 2);
+	EXPECT_COUNT(&r, spurious_rtos, 1);
+	assert_int_equal(c->rexmits, 0);
+}
+
+/* The path said itself that it is congested: that some arrived twice takes nothing back. */
+TEST(recovery__with_ece__dsack_takes_nothing_back)
+{
+	FLIGHT(r, .sack = true, .ecn = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	rig_in(&r, (struct seg){.flags = F_ACK | F_ECE,
+				.seq = seq(IRS + 1),
+				.ack = seq(ISS + 1),
+				.opts.n_sack = 1,
+				.opts.sack[0] = {at_segment(&r, 1), at_segment(&r, 4)}});
+	expect_segment(&r, 0);
+	ack_segments(&r, 4);
+	rig_drain(&r);
+	SACK_IN(&r, 4, 0, 1);
+	EXPECT_COUNT(&r, dsack_undo, 1);
+	assert_int_equal(c->cc.ssthresh, 7);
+	assert_true(c->cc.cwnd < 10);
+}
+
+/* The probe was sent again too, though no recovery did it: both have to come twice. */
+TEST(recovery_after_a_probe__dsack_of_the_probe_alone__stays)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 5);
+	rig_pass(&r, (2 * RTT_MS + 2) * MS);
+	expect_segment(&r, 4);
+	EXPECT_COUNT(&r, loss_probes, 1);
+	SACK_IN(&r, 0, 1, 5);
+	expect_segment(&r, 0);
+	assert_int_equal(c->rec.undo_retrans, 2);
+	SACK_IN(&r, 0, 4, 5, 1, 5);
+	assert_int_equal(c->rec.undo_retrans, 1);
+	EXPECT_COUNT(&r, dsack_undo, 0);
+	SACK_IN(&r, 5, 0, 1);
+	assert_int_equal(c->rec.undo_retrans, 0);
+}
+
+/* What was no congestion is not told to the peer: its CWR, not sent yet, is withdrawn. */
+TEST(recovery__undone_before_new_text__no_cwr)
+{
+	FLIGHT(r, .sack = true, .ts = true, .ecn = true);
+	uint32_t before;
+
+	fly(&r, 0, 10);
+	before = r.last_tsval;
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	assert_true(rig_conn(&r)->ecn.cwr_due);
+	rig_pass(&r, 5 * MS);
+	echo_in(&r, 10, before);
+	EXPECT_COUNT(&r, full_undo, 1);
+	put(&r, MSS);
+	assert_true(rig_out(&r));
+	assert_int_equal(r.out.seg.flags & F_CWR, 0);
+}
+
+/* A DSACK of the recovery before has nothing to say of a reduction that the path asked for. */
+TEST(cwr_after_a_recovery__dsack__undoes_nothing)
+{
+	FLIGHT(r, .sack = true, .ecn = true);
+
+	fly(&r, 0, 10);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 1, 4);
+	expect_segment(&r, 0);
+	rig_pass(&r, RTT_MS * MS);
+	ack_segments(&r, 10);
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
+	put(&r, 5 * MSS);
+	rig_drain(&r);
+	IN(&r, .flags = F_ACK | F_ECE, .seq = seq(IRS + 1), .ack = seq(ISS + 1 + 11 * MSS));
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_CWR);
+	put(&r, MSS);
+	rig_drain(&r);
+	ack_segments(&r, 16);
+	assert_int_equal(rig_conn(&r)->rec.ca, CA_OPEN);
+	SACK_IN(&r, 16, 0, 1);
+	EXPECT_COUNT(&r, dsack_recv, 1);
+	EXPECT_COUNT(&r, dsack_undo, 0);
+}
+
+TEST(timeout__cubic_forgets_the_path)
+{
+	DELAYED(r, 10, .sack = true);
+
+	assert_int_equal(rig_conn(&r)->cc.prior_cwnd, 10);
+	assert_int_equal(rig_conn(&r)->cc.cubic.w_max, 0);
+}
+
 RUN(T(timeout__acks_of_the_originals__spurious), T(timeout__sack_of_what_was_new__real),
     T(timeout__without_sack__two_acks_decide), T(timeout__without_sack__a_duplicate__real),
     T(timeout__nothing_new_to_send__usual_recovery), T(tcp_frto_0__usual_recovery),
@@ -378,4 +508,7 @@ RUN(T(timeout__acks_of_the_originals__spurious), T(timeout__sack_of_what_was_new
     T(recovery__came_twice_above_a_hole__counts), T(dsack__with_reordering__widens_the_window),
     T(recovery__one_dsack_of_both__undone), T(dsack_of_an_earlier_recovery__undoes_nothing),
     T(dsack_of_more_than_a_window__is_dubious), T(recovery__undone_on_the_way__the_reordering_timer_stays),
-    T(timeout_within_a_recovery__no_frto))
+    T(timeout_within_a_recovery__no_frto), T(recovery__partial_echo_older__retransmission_in_flight__not_yet),
+    T(timeout__sack_of_an_original__spurious__counts_for_nothing), T(recovery__with_ece__dsack_takes_nothing_back),
+    T(recovery_after_a_probe__dsack_of_the_probe_alone__stays), T(recovery__undone_before_new_text__no_cwr),
+    T(cwr_after_a_recovery__dsack__undoes_nothing), T(timeout__cubic_forgets_the_path))
