@@ -137,10 +137,10 @@ TEST(help__wins_over_what_follows)
 
 TEST(seconds__are_plain_decimals_within_bounds)
 {
-	static const char *const good[] = {"0", "0.0", "0.1", "1", "3600", ".5", "1."};
+	static const char *const good[] = {"0", "0.0", "0.1", "1", "3600", ".5", "1.", "1s", "0.5s"};
 	static const char *const bad[] = {
-		"",     ".",   "abc", "0.05", "3600.1", "-1",    "1e3",
-		"0x10", "inf", "nan", " 1",   "1s",     "1.2.3", "99999999999999999999999999999999"};
+		"",    ".",   "abc", "0.05", "3600.1", "-1",  "1e3",   "0x10",
+		"inf", "nan", " 1",  "1ms",  "s",      "1 s", "1.2.3", "99999999999999999999999999999999"};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
 		assert_int_equal(PARSE("--wait", good[i])->res, OPT_OK);
