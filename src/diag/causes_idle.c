@@ -138,23 +138,33 @@ const struct cause cause_KA007 = {
 	.judge = judge_KA007,
 };
 
+/* Live, late data may have met a TIME_WAIT: they are lost requests where the server closes idle connections anyway. */
+static uint64_t stale_live(const struct service *v)
+{
+	const struct closes *k = &v->closes[SIDE_SERVER];
+
+	return is_share(k->idle.seen, k->fin, 0.5) ? v->late_alone : 0;
+}
+
 static void judge_KA008(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
+	uint64_t n = v->stale + stale_live(v);
 	struct finding *f;
 	struct idle t;
 
-	if (!v->stale)
+	if (!n)
 		return;
-	f = cause_found(c, self, SEV_WARN, v->stale);
+	f = cause_found(c, self, SEV_WARN, n);
 	f->stage = STAGE_LOSING;
 	f->confidence = CONF_HIGH;
 	f->raise[0] = '\0';
+	if (!v->stale)
+		cause_doubt(f, CONF_MEDIUM, "a capture: how long the connection had been idle is not known here");
 	SAY(f->what, "%s request%s lost (%s of %s): sent on a connection that the server had closed while it was idle",
-	    num(v->stale).s, v->stale == 1 ? "" : "s",
-	    percent_text((double)v->stale, (double)(v->requests + v->stale)).s, num(v->requests + v->stale).s);
+	    num(n).s, n == 1 ? "" : "s", percent_text((double)n, (double)(v->requests + n)).s, num(v->requests + n).s);
 	SAY(f->evidence, "server's FIN after an idle time, then data of the client, answered with a RST: %s times",
-	    num(v->stale).s);
+	    num(n).s);
 	if (is_timeout(c, SIDE_SERVER, &t))
 		append(f->evidence, sizeof(f->evidence), "; the server closes after %s, the pool keeps longer",
 		       gap_text(t.p50).s);

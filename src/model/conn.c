@@ -30,9 +30,9 @@ bool conn_gap(const struct conn *c, nsec_t *ret)
 		last = c->last_data[SIDE_SERVER];
 	if (!last && (c->seen & SEEN_SYN))
 		last = c->start;
-	if (!closed || !last || closed < last)
+	if (!closed || !last || closed + c->grain < last)
 		return false;
-	*ret = closed - last;
+	*ret = closed > last ? closed - last : 0;
 	return true;
 }
 
@@ -51,8 +51,8 @@ bool conn_fin_ignored(const struct conn *c, nsec_t *ret)
 		return false;
 	fin = c->fin[c->first];
 	answer = earlier(c->fin[side_other(c->first)], c->rst[side_other(c->first)]);
-	if (!answer)
-		answer = c->end;
+	if (!answer && c->how == END_OPEN)
+		answer = c->end; /* else the kernel has answered for a process that is gone, or nobody saw the answer */
 	if (answer < fin)
 		return false;
 	*ret = answer - fin;

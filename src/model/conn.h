@@ -72,6 +72,7 @@ struct conn {
 	uint64_t netns, cookie; /* live: inode of the namespace, cookie of the socket; else 0 */
 	uint32_t seen; /* SEEN_... */
 	nsec_t start, end; /* first and last event */
+	nsec_t grain; /* times of data may be wrong by so much (a jiffy, live) */
 
 	/* how it ended */
 	enum conn_end how;
@@ -126,7 +127,7 @@ bool conn_gap(const struct conn *c, nsec_t *ret);
 /* Requests answered: HTTP/1 responses where headers were read, else exchanges without those of the TLS handshake. */
 uint32_t conn_requests(const struct conn *c);
 
-/* How long the side that did not close first let the FIN stand. Still standing at the end: a lower bound. false: no FIN. */
+/* How long the side that did not close first let the FIN stand. Open at the end: a lower bound. false: no FIN, or unknown. */
 bool conn_fin_ignored(const struct conn *c, nsec_t *ret);
 
 /* The server's address and port: what connections are grouped by. */

@@ -191,7 +191,7 @@ static bool is_stale(const struct conn *c)
 	nsec_t gap;
 
 	return c->first == SIDE_SERVER && c->fin[SIDE_SERVER] && c->late_data && !c->unanswered && conn_gap(c, &gap) &&
-	       gap > CLOSE_PROMPT;
+	       gap > CLOSE_PROMPT + c->grain;
 }
 
 static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
@@ -202,7 +202,7 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 	k->fin++;
 	k->single += conn_is_whole(c) && conn_requests(c) == 1;
 	k->unused += !used;
-	k->prompt += known && used && gap <= CLOSE_PROMPT;
+	k->prompt += known && used && gap <= CLOSE_PROMPT + c->grain;
 	k->late_data += c->late_data != 0;
 	k->half_close += c->half_close_data != 0;
 	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA;
@@ -289,6 +289,16 @@ static void stretch(nsec_t *from, nsec_t *to, const struct conn *c)
 		*to = c->end;
 }
 
+/*
+ * Late data that met a kernel's TIME_WAIT or FIN_WAIT_2 entry: the RST is a record of its own, since the connection's was
+ * handed over when its socket went.
+ */
+static bool is_reset_alone(const struct conn *c)
+{
+	return c->rst_kind == RST_LATE_DATA && c->late_data && !(c->seen & SEEN_SYN) && c->first != SIDE_NONE &&
+	       !c->fin[c->first];
+}
+
 int services_add(struct services *s, const struct conn *c)
 {
 	struct service *v;
@@ -301,6 +311,10 @@ int services_add(struct services *s, const struct conn *c)
 	stretch(&s->from, &s->to, c);
 	if (!v) {
 		s->dropped++;
+		return 0;
+	}
+	if (is_reset_alone(c)) {
+		v->late_alone += c->first == SIDE_SERVER;
 		return 0;
 	}
 	v->conns++;

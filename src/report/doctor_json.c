@@ -44,8 +44,25 @@ static void json_finding(struct json *j, const struct finding *f)
 	json_kv_str(j, "confidence", confidence_name(f->confidence));
 	json_kv_str(j, "raise", or_null(f->raise));
 	json_kv_str(j, "process", or_null(f->process));
+	if (f->verdict[0]) {
+		json_kv_str(j, "verdict", f->verdict);
+		json_kv_str(j, "service", f->service);
+		json_kv_uint(j, "n", f->n);
+		json_kv_real(j, "window_s", f->window_s);
+	}
 	json_remedies(j, f);
 	json_object_end(j);
+}
+
+void json_findings(struct json *j, const struct findings *f)
+{
+	json_key(j, "findings");
+	json_array(j);
+	for (size_t i = 0; i < f->n; i++)
+		json_finding(j, &f->v[i]);
+	json_array_end(j);
+	json_kv_uint(j, "dropped", f->dropped);
+	json_kv_str(j, "dropped_worst", f->dropped ? severity_name(f->dropped_worst) : NULL);
 }
 
 void report_doctor_json(FILE *out, const struct observation *obs, const struct findings *f)
@@ -56,13 +73,7 @@ void report_doctor_json(FILE *out, const struct observation *obs, const struct f
 	json_begin(&j, out, true);
 	json_object(&j);
 	json_header(&j, obs);
-	json_key(&j, "findings");
-	json_array(&j);
-	for (size_t i = 0; i < f->n; i++)
-		json_finding(&j, &f->v[i]);
-	json_array_end(&j);
-	json_kv_uint(&j, "dropped", f->dropped);
-	json_kv_str(&j, "dropped_worst", f->dropped ? severity_name(f->dropped_worst) : NULL);
+	json_findings(&j, f);
 	json_key(&j, "missing");
 	json_array(&j);
 	json_missing(&j, s->missing, s->n_missing, NULL);

@@ -34,3 +34,4 @@ bool names_matter(const struct observation *o);
 void json_states(struct json *j, const struct state_counts *c);
 void json_missing(struct json *j, const struct missing *v, size_t n, const char *netns); /* rows only */
 void json_header(struct json *j, const struct observation *o); /* schema, kernel, hostname, time, interval_s */
+void json_findings(struct json *j, const struct findings *f); /* findings, dropped, dropped_worst */

@@ -185,6 +185,49 @@ TEST(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse)
 	closes_not("STALE_REUSE");
 }
 
+static void late_alone(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(SIDE_SERVER, US, 0);
+
+		c.seen = SEEN_END | SEEN_HOLES;
+		c.how = END_RST;
+		memset(c.fin, 0, sizeof(c.fin));
+		c.rst[SIDE_SERVER] = c.late_data = c.end = c.start;
+		c.rst_kind = RST_LATE_DATA;
+		c.local = SIDE_SERVER;
+		closes_add(&c);
+	}
+}
+
+TEST(KA008__live__late_data_at_a_time_wait__medium_where_the_server_closes_idle_ones)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 3);
+
+		c.local = SIDE_SERVER;
+		closes_add(&c);
+	}
+	late_alone(4);
+	assert_int_equal(closes_verdict("STALE_REUSE")->confidence, CONF_MEDIUM);
+	assert_says(closes_verdict("STALE_REUSE")->what, "4 requests lost");
+	assert_int_equal(closes.v[0]->conns, 60);
+}
+
+TEST(KA008__live__late_data_where_closes_are_prompt__silent)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, US, 3);
+
+		c.local = SIDE_SERVER;
+		closes_add(&c);
+	}
+	late_alone(4);
+	closes_not("STALE_REUSE");
+}
+
 static void forgotten(unsigned n, nsec_t idle)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -233,5 +276,7 @@ RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__four__too_few),
     T(KA006__closed_together_whenever_the_last_request_was__is_no_timer), T(KA006__began_before_we_looked__counts_too),
     T(KA007__client_closes_after_constant_idle_time), T(KA007__think_time__silent),
     T(KA008__request_after_an_idle_close__is_lost), T(KA008__one_is_enough__none_is_silent),
-    T(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse), T(KA010__longer_idle_times_fail_shorter_survive),
+    T(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse),
+    T(KA008__live__late_data_at_a_time_wait__medium_where_the_server_closes_idle_ones),
+    T(KA008__live__late_data_where_closes_are_prompt__silent), T(KA010__longer_idle_times_fail_shorter_survive),
     T(KA010__longer_ones_survived__is_no_limit))

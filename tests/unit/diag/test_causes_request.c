@@ -79,6 +79,18 @@ TEST(KA001__fin_not_prompt__silent)
 	closes_not("CLOSE_PER_REQUEST");
 }
 
+TEST(KA001__times_exact_to_a_jiffy__are_given_one)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 4 * MS, 1);
+
+		c.grain = 4 * MS;
+		closes_add(&c);
+	}
+	closes_one("CLOSE_PER_REQUEST_BY_SERVER");
+}
+
 TEST(KA001__long_answers__are_no_fault)
 {
 	closes_init();
@@ -212,7 +224,8 @@ TEST(KA003__idle_closes__are_another_matter)
 
 RUN(T(KA001__server_closes_after_each__high_from_0_1_ms), T(KA001__round_trip_below_0_1_ms__medium),
     T(KA001__nine_connections__insufficient), T(KA001__less_than_nine_in_ten_with_one_request__silent),
-    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__silent), T(KA001__long_answers__are_no_fault),
+    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__silent),
+    T(KA001__times_exact_to_a_jiffy__are_given_one), T(KA001__long_answers__are_no_fault),
     T(KA001__headers__tell_who_asked), T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one),
     T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
     T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),

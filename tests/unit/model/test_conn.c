@@ -69,6 +69,18 @@ TEST(gap__from_the_newest_data_of_either_side)
 	assert_int_equal(gap, 6);
 }
 
+TEST(gap__data_that_seem_later_by_less_than_the_grain__none)
+{
+	struct conn c = closed_by(SIDE_SERVER, 20, 53, 50);
+	nsec_t gap;
+
+	c.grain = 2;
+	assert_false(conn_gap(&c, &gap));
+	c.grain = 3;
+	assert_true(conn_gap(&c, &gap));
+	assert_int_equal(gap, 0);
+}
+
 TEST(gap__without_data__from_the_beginning_if_it_was_seen)
 {
 	struct conn c = closed_by(SIDE_CLIENT, 0, 0, 50);
@@ -99,6 +111,8 @@ TEST(fin_ignored__until_the_other_side_answers_or_the_end)
 	nsec_t t = 0;
 
 	c.end = 90;
+	assert_false(conn_fin_ignored(&c, &t)); /* it ended, and the answer was not seen */
+	c.how = END_OPEN;
 	assert_true(conn_fin_ignored(&c, &t));
 	assert_int_equal(t, 40);
 	c.rst[SIDE_CLIENT] = 80;
@@ -133,6 +147,6 @@ TEST(names__are_known_for_every_value)
 
 RUN(T(zeroed__is_a_record_of_which_nothing_is_known), T(whole__began_and_ended_while_we_looked),
     T(closed_at__the_first_fin_or_rst_of_the_side_that_closed_first), T(gap__from_the_newest_data_of_either_side),
-    T(gap__without_data__from_the_beginning_if_it_was_seen),
+    T(gap__data_that_seem_later_by_less_than_the_grain__none), T(gap__without_data__from_the_beginning_if_it_was_seen),
     T(requests__responses_where_headers_were_read_else_exchanges_without_tls),
     T(fin_ignored__until_the_other_side_answers_or_the_end), T(names__are_known_for_every_value))

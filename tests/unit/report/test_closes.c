@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/t.h"
+
+#include <jansson.h>
+
+#include "diag/cause.h"
+#include "report/closes.h"
+#include "tests/unit/report/document.h"
+#include "tests/unit/report/render.h"
+
+#define S NSEC_PER_S
+
+static const struct style brief = {.width = 100}, verbose = {.width = 100, .verbose = true};
+
+static struct conn closed(uint32_t requests)
+{
+	struct conn c = {.port = {40000, 80},
+			 .local = SIDE_NONE,
+			 .seen = SEEN_SYN | SEEN_END,
+			 .start = 1763726400 * S,
+			 .end = 1763726403 * S,
+			 .how = END_FIN,
+			 .first = SIDE_SERVER,
+			 .exchanges = requests};
+
+	assert_true(ip_parse("10.0.0.1", &c.addr[SIDE_CLIENT]));
+	assert_true(ip_parse("10.0.0.2", &c.addr[SIDE_SERVER]));
+	c.last_data[SIDE_SERVER] = c.start + S;
+	c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] = c.end - S / 8;
+	return c;
+}
+
+static void assert_line(const struct conn *c, const char *wanted)
+{
+	RENDER(text, out, report_close_text(out, c, 0, &verbose));
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+TEST(close__one_line__says_who_first_how_and_why)
+{
+	struct conn c = closed(3);
+
+	assert_line(&c, "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80  3 req, 3.0 s; idle for 1.9 s\n");
+	c.local = SIDE_SERVER;
+	c.closer = (struct conn_proc){.pid = 812, .comm = "nginx"};
+	c.opener = c.closer;
+	c.call = CALL_CLOSE;
+	c.in_state[ST_FIN_WAIT_2] = 60 * S;
+	assert_line(&c, "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80  3 req, 3.0 s; idle for 1.9 s; "
+			"nginx[812] close; FIN_WAIT2 60 s\n");
+}
+
+TEST(close__reset_refused_and_timeout__in_words)
+{
+	struct conn c = closed(1);
+
+	c.how = END_RST;
+	c.rst_kind = RST_UNREAD;
+	c.rst[SIDE_SERVER] = c.fin[SIDE_SERVER];
+	memset(c.fin, 0, sizeof(c.fin));
+	assert_line(&c, "12:00:02.875 server RST     10.0.0.1:40000 > 10.0.0.2:80  1 req, 3.0 s; data were unread\n");
+	c.first = SIDE_NONE;
+	c.how = END_TIMEOUT;
+	assert_line(&c, "12:00:03.000 -      timeout 10.0.0.1:40000 > 10.0.0.2:80  1 req, 3.0 s; the other side was "
+			"silent\n");
+	c.how = END_FAILED_OPEN;
+	c.rst_kind = RST_REFUSED;
+	assert_string_equal(conn_why(&c).s, "refused");
+	c.rst_kind = RST_NONE;
+	assert_string_equal(conn_why(&c).s, "no answer");
+	c.how = END_OPEN;
+	assert_string_equal(conn_why(&c).s, "still open");
+}
+
+TEST(close__why__right_after_the_answer_or_never_used)
+{
+	struct conn c = closed(1);
+
+	c.last_data[SIDE_SERVER] = c.fin[SIDE_SERVER] - 1000;
+	assert_string_equal(conn_why(&c).s, "right after the answer");
+	c.late_data = c.end;
+	assert_string_equal(conn_why(&c).s, "data came after the close");
+	c = closed(0);
+	c.start = c.fin[SIDE_SERVER] - NSEC_PER_MS;
+	c.last_data[SIDE_SERVER] = 0;
+	assert_string_equal(conn_why(&c).s, "never used");
+}
+
+TEST(close_json__is_an_object_with_null_for_what_is_unknown)
+{
+	struct conn c = closed(3);
+	json_t *doc;
+
+	c.local = SIDE_SERVER;
+	RENDER(text, out, document_of_close(out, &c));
+	doc = json_loads(text, 0, NULL);
+	assert_non_null(doc);
+	assert_string_equal(json_string_value(json_object_get(doc, "server")), "10.0.0.2:80");
+	assert_string_equal(json_string_value(json_object_get(doc, "closed")), "2025-11-21T12:00:02.875000Z");
+	assert_string_equal(json_string_value(json_object_get(doc, "first")), "server");
+	assert_int_equal(json_integer_value(json_object_get(doc, "requests")), 3);
+	assert_true(json_is_null(json_object_get(doc, "closer")));
+	assert_true(json_is_null(json_object_get(doc, "rst_kind")));
+	json_decref(doc);
+	free(text);
+}
+
+static void fill(struct services *s, struct findings *f)
+{
+	services_init(s, 1);
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closed(1);
+
+		c.start += i * S;
+		c.last_data[SIDE_SERVER] += i * S;
+		c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] = c.last_data[SIDE_SERVER] + 1000;
+		c.end = c.fin[SIDE_SERVER];
+		assert_int_equal(services_add(s, &c), 0);
+		c.port[SIDE_SERVER] = 81;
+		if (i == 0)
+			assert_int_equal(services_add(s, &c), 0);
+	}
+	assert_int_equal(causes_diagnose(s, NULL, f), 0);
+}
+
+TEST(services__each_with_its_verdict_proof_and_fix)
+{
+	struct services s;
+	struct findings f;
+
+	fill(&s, &f);
+	RENDER(text, out, report_services_text(out, &s, &f, &brief));
+	assert_non_null(strstr(text, "61 connections, 2 services, in 60 s"));
+	assert_non_null(
+		strstr(text, "10.0.0.2:80  60 connections; requests 1.0 each, 1 at most; server closed first 60"));
+	assert_non_null(strstr(text, "  CLOSE_PER_REQUEST_BY_SERVER the server closes after each request"));
+	assert_non_null(strstr(text, "    because   60 of 60 connections carried one request"));
+	assert_non_null(strstr(text, "    fix       nginx: keepalive_timeout 75s"));
+	assert_non_null(strstr(text, "lastack explain KA001"));
+	assert_non_null(strstr(text, "  INSUFFICIENT 1 connection began and ended"));
+	free(text);
+	findings_done(&f);
+	services_done(&s);
+}
+
+TEST(services_json__verdicts_by_service_and_findings)
+{
+	const char *verdict;
+	struct services s;
+	struct findings f;
+	json_t *doc;
+
+	fill(&s, &f);
+	RENDER(text, out, document_of_services(out, &s, &f));
+	doc = json_loads(text, 0, NULL);
+	assert_non_null(doc);
+	assert_int_equal(json_array_size(json_object_get(doc, "services")), 2);
+	verdict = json_string_value(
+		json_array_get(json_object_get(json_array_get(json_object_get(doc, "services"), 0), "verdicts"), 0));
+	assert_string_equal(verdict, "CLOSE_PER_REQUEST_BY_SERVER");
+	assert_int_equal(json_array_size(json_object_get(doc, "findings")), 2);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(json_object_get(doc, "findings"), 0), "service")),
+		"10.0.0.2:80");
+	json_decref(doc);
+	free(text);
+	findings_done(&f);
+	services_done(&s);
+}
+
+TEST(services__what_was_lost_is_said)
+{
+	struct services s;
+	struct findings f;
+
+	fill(&s, &f);
+	s.lost = 7;
+	RENDER(text, out, report_services_text(out, &s, &f, &brief));
+	assert_non_null(strstr(text, "7 more were lost on the way"));
+	free(text);
+	findings_done(&f);
+	services_done(&s);
+}
+
+RUN(T(close__one_line__says_who_first_how_and_why), T(close__reset_refused_and_timeout__in_words),
+    T(close__why__right_after_the_answer_or_never_used), T(close_json__is_an_object_with_null_for_what_is_unknown),
+    T(services__each_with_its_verdict_proof_and_fix), T(services_json__verdicts_by_service_and_findings),
+    T(services__what_was_lost_is_said))
