@@ -63,8 +63,7 @@ static struct scene scene_of(const struct services *all, const struct service *v
 		.used = service_used(v),
 		.closed = service_closed(v),
 		.unit = unit_of(v),
-		.server = software_of_server(v),
-		.client = software_of_client(v),
+		.program = {program_of(v, SIDE_CLIENT), program_of(v, SIDE_SERVER)},
 	};
 
 	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++)
@@ -137,13 +136,16 @@ struct cause_text rate_of(const struct scene *c, uint64_t n)
 struct cause_text closer_text(const struct scene *c, enum side side)
 {
 	const struct talker *t = &c->v->closes[side].by[0];
-	enum software software = side == SIDE_SERVER ? c->server : c->client;
+	struct program p = c->program[side];
 	struct cause_text r;
 
 	if (t->proc.pid)
 		SAY(r.s, "%s[%u]", t->proc.comm, t->proc.pid);
-	else if (software != SW_ANY)
-		SAY(r.s, "%s", software_name(software));
+	else if (p.software != SW_ANY && p.sure)
+		SAY(r.s, "%s", software_name(p.software));
+	else if (p.software != SW_ANY)
+		SAY(r.s, "the %s (%s: %s)", side_name(side), side == SIDE_SERVER ? "Server" : "User-Agent",
+		    software_name(p.software));
 	else
 		SAY(r.s, "the %s", side_name(side));
 	return r;

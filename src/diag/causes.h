@@ -16,7 +16,7 @@ struct scene {
 	uint64_t begun[2]; /* closed first by that side with a FIN; those without any request not counted */
 	uint32_t unit; /* exchanges that one request takes: more than 1 where a handshake may be among them */
 	bool mass; /* closed together, and not replaced: a program ended */
-	enum software server, client; /* SW_ANY: unknown */
+	struct program program[2]; /* by side */
 	size_t found; /* verdicts on this service so far */
 	struct findings *out;
 };
@@ -59,4 +59,4 @@ struct cause_text {
 struct cause_text gap_text(nsec_t t); /* "2.00 s", "65 ms", "4 us" */
 struct cause_text rate_of(const struct scene *c, uint64_t n); /* "12/s"; "" when no time is known */
 struct cause_text closer_text(const struct scene *c,
-			      enum side side); /* "nginx[812]", else "nginx", else "the server" */
+			      enum side side); /* "nginx[812]", "the server (Server: nginx)", "the server" */

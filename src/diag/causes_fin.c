@@ -15,6 +15,9 @@ static void judge_ignored(const struct cause *self, struct scene *c, enum side c
 
 	if (k->ignored.seen < IGNORED_N_MIN || median <= IGNORED_LEAST)
 		return;
+	/* a pool that looks at a connection when it needs one: KA008 has said so */
+	if (closer == SIDE_SERVER && is_share(c->v->stale, k->ignored.seen, 0.5))
+		return;
 	f = cause_found(c, self, SEV_WARN, k->ignored.seen);
 	f->stage = STAGE_LEAKING;
 	SAY(f->what, "the %s does not close when the %s has: it sits in CLOSE_WAIT for %s (median of %s)",
@@ -22,7 +25,7 @@ static void judge_ignored(const struct cause *self, struct scene *c, enum side c
 	SAY(f->evidence, "from the %s's FIN to the %s's: median %s > 1 s, p90 %s; no data came in between",
 	    side_name(closer), side_name(peer), gap_text(median).s, gap_text(samples_quantile(&k->ignored, 0.9)).s);
 	cause_doubt(f, CONF_HIGH, "lastack doctor where the program runs: CW001 names it and the kind of the leak");
-	remedy_settings(f, CURE_EOF, peer == SIDE_CLIENT ? c->client : c->server);
+	remedy_settings(f, CURE_EOF, c->program[peer]);
 }
 
 static void judge_KA009(const struct cause *self, struct scene *c)
@@ -52,7 +55,7 @@ static void judge_fin_then_rst(const struct cause *self, struct scene *c, enum s
 	    closer_text(c, side).s, num(k->fin_then_rst).s, num(c->closed).s);
 	SAY(f->evidence, "RST of the %s within 1 ms of its own FIN, no data between: %s times (>= 5, and %s >= 1 %%)",
 	    side_name(side), num(k->fin_then_rst).s, percent_text((double)k->fin_then_rst, (double)c->closed).s);
-	remedy_settings(f, CURE_NO_RESET, side == SIDE_SERVER ? c->server : c->client);
+	remedy_settings(f, CURE_NO_RESET, c->program[side]);
 }
 
 static void judge_RST006(const struct cause *self, struct scene *c)

@@ -103,10 +103,10 @@ static void judge_KA006(const struct cause *self, struct scene *c)
 	if (!is_timeout(c, SIDE_SERVER, &t))
 		return;
 	f = say_timeout(self, c, SIDE_SERVER, &t);
-	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50).s);
+	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50, c->program[SIDE_SERVER]).s);
 	if (c->v->keep_alive_s)
 		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
-	remedy_settings(f, CURE_SERVER_IDLE, c->server);
+	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);
 }
 
 const struct cause cause_KA006 = {
@@ -125,9 +125,9 @@ static void judge_KA007(const struct cause *self, struct scene *c)
 	if (!is_timeout(c, SIDE_CLIENT, &t))
 		return;
 	f = say_timeout(self, c, SIDE_CLIENT, &t);
-	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.p50).s);
+	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.p50, c->program[SIDE_CLIENT]).s);
 	cause_doubt(f, CONF_MEDIUM, "the client's code: a program that waits so long before it closes looks the same");
-	remedy_settings(f, CURE_POOL, c->client);
+	remedy_settings(f, CURE_POOL, c->program[SIDE_CLIENT]);
 }
 
 const struct cause cause_KA007 = {
@@ -168,7 +168,7 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 	if (is_timeout(c, SIDE_SERVER, &t))
 		append(f->evidence, sizeof(f->evidence), "; the server closes after %s, the pool keeps longer",
 		       gap_text(t.p50).s);
-	remedy_settings(f, CURE_CLIENT_IDLE, c->client);
+	remedy_settings(f, CURE_CLIENT_IDLE, c->program[SIDE_CLIENT]);
 	if (f->n_remedies < REMEDIES_MAX)
 		finding_remedy(
 			f,
@@ -209,7 +209,7 @@ static void judge_KA010(const struct cause *self, struct scene *c)
 	cause_doubt(f, CONF_MEDIUM,
 		    "a capture on each side of the middlebox; idle times between the two bounds. A server "
 		    "that was restarted looks the same once");
-	remedy_settings(f, CURE_PROBE, SW_ANY);
+	remedy_settings(f, CURE_PROBE, (struct program){.software = SW_ANY});
 }
 
 const struct cause cause_KA010 = {

@@ -65,24 +65,24 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 		append(f->verdict, sizeof(f->verdict), " (client asked)");
 		append(f->what, sizeof(f->what), ": the client asks for it (Connection: close in %s)",
 		       percent_text((double)v->ask_request, (double)v->headers).s);
-		remedy_settings(f, CURE_ASK, c->client);
+		remedy_settings(f, CURE_ASK, c->program[SIDE_CLIENT]);
 		break;
 	case ASKER_HTTP_10:
 		append(f->verdict, sizeof(f->verdict), " (HTTP/1.0)");
 		append(f->what, sizeof(f->what), ": the client speaks HTTP/1.0 without keep-alive (%s)",
 		       percent_text((double)v->ask_request_10, (double)v->headers).s);
-		remedy_settings(f, CURE_ASK, c->client);
+		remedy_settings(f, CURE_ASK, c->program[SIDE_CLIENT]);
 		break;
 	case ASKER_SERVER:
 		append(f->verdict, sizeof(f->verdict), " (server decides)");
 		append(f->what, sizeof(f->what), ": it says so in its responses, the client did not ask");
-		remedy_settings(f, CURE_KEEP, c->server);
+		remedy_settings(f, CURE_KEEP, c->program[SIDE_SERVER]);
 		break;
 	case ASKER_UNKNOWN:
 		append(f->what, sizeof(f->what), "; whether the client asked for it cannot be seen%s",
 		       v->tls ? " through TLS" : "");
 		cause_doubt(f, rtt >= RTT_RACE ? CONF_HIGH : CONF_MEDIUM, WHO_RAISE);
-		remedy_settings(f, CURE_KEEP, c->server);
+		remedy_settings(f, CURE_KEEP, c->program[SIDE_SERVER]);
 		break;
 	}
 	if (life > NSEC_PER_S)
@@ -118,10 +118,10 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	if (asker_of(v) == ASKER_UNKNOWN && v->headers)
 		append(f->what, sizeof(f->what), "; neither side had asked for the close");
 	doubt_unit(f, c);
-	if (c->client == SW_ANY || c->client == SW_GO)
+	if (c->program[SIDE_CLIENT].software == SW_ANY || c->program[SIDE_CLIENT].software == SW_GO)
 		cause_doubt(f, CONF_HIGH,
 			    "the client's code: a response that is not read to its end looks the same (Go)");
-	remedy_settings(f, CURE_REUSE, c->client);
+	remedy_settings(f, CURE_REUSE, c->program[SIDE_CLIENT]);
 }
 
 const struct cause cause_KA002 = {
@@ -153,7 +153,7 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	doubt_unit(f, c);
 	cause_doubt(f, CONF_MEDIUM, "a round trip above 0.1 ms: then the one who decides closes first");
 	remedy_settings(f, asker_of(c->v) == ASKER_SERVER ? CURE_KEEP : CURE_ASK,
-			asker_of(c->v) == ASKER_SERVER ? c->server : c->client);
+			asker_of(c->v) == ASKER_SERVER ? c->program[SIDE_SERVER] : c->program[SIDE_CLIENT]);
 }
 
 const struct cause cause_KA003 = {

@@ -40,11 +40,12 @@ static void judge_RST003(const struct cause *self, struct scene *c)
 		SAY(f->what, "%s resets connections with the answer unread%s: the server's work is thrown away",
 		    closer_text(c, SIDE_CLIENT).s, rate_of(c, n).s);
 		cause_doubt(f, CONF_HIGH, "the client's code: cancelled downloads and time limits are meant so");
-		remedy_settings(f, CURE_READ, c->client);
+		remedy_settings(f, CURE_READ, c->program[SIDE_CLIENT]);
 		return;
 	}
-	f->stage = STAGE_HARMLESS;
-	SAY(f->what, "%s ends connections by RST after complete answers%s: harmless, nothing is lost",
+	SAY(f->what,
+	    "%s ends connections by RST after complete answers%s: nothing is lost on the way; whether the program had "
+	    "read them cannot be seen",
 	    closer_text(c, SIDE_CLIENT).s, rate_of(c, n).s);
 	cause_doubt(f, CONF_MEDIUM,
 		    "lastack trace on the client: haproxy does so with idle connections to servers; "
@@ -82,7 +83,7 @@ static void judge_RST004(const struct cause *self, struct scene *c)
 	    num(k->unanswered).s);
 	cause_doubt(f, k->rst_kind[RST_UNREAD] * 2 >= n ? CONF_HIGH : CONF_MEDIUM,
 		    "lastack trace on the server: the kernel's reason and the process");
-	remedy_settings(f, CURE_LINGER, c->server);
+	remedy_settings(f, CURE_LINGER, c->program[SIDE_SERVER]);
 }
 
 const struct cause cause_RST004 = {
@@ -97,10 +98,10 @@ static void say_linger(const struct cause *self, struct scene *c, enum side side
 {
 	const struct closes *k = &c->v->closes[side];
 	bool sure = is_share(k->rst_kind[RST_LINGER_0], n, 0.5),
-	     haproxy = side == SIDE_CLIENT && c->client == SW_HAPROXY;
+	     haproxy = side == SIDE_CLIENT && c->program[SIDE_CLIENT].software == SW_HAPROXY;
 	struct finding *f = cause_found(c, self, haproxy ? SEV_INFO : SEV_WARN, n);
 
-	f->stage = haproxy ? STAGE_HARMLESS : STAGE_LOSING;
+	f->stage = haproxy ? STAGE_CHURN : STAGE_LOSING;
 	SAY(f->what, "%s closes with SO_LINGER and time 0: each close is a RST that throws unsent data away%s%s",
 	    closer_text(c, side).s, rate_of(c, n).s, haproxy ? "; haproxy does so after complete answers" : "");
 	if (sure)
@@ -116,7 +117,7 @@ static void say_linger(const struct cause *self, struct scene *c, enum side side
 		cause_doubt(f, CONF_MEDIUM,
 			    "lastack trace on the server: the kernel's reason; a request that was "
 			    "acknowledged but not read looks the same");
-	remedy_settings(f, CURE_NO_RESET, side == SIDE_SERVER ? c->server : c->client);
+	remedy_settings(f, CURE_NO_RESET, c->program[side]);
 }
 
 static void judge_RST005(const struct cause *self, struct scene *c)

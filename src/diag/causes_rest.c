@@ -11,7 +11,6 @@ static void judge_KA011(const struct cause *self, struct scene *c)
 	if (!c->mass || c->found || c->window_s < MASS_WINDOW_S)
 		return;
 	f = cause_found(c, self, SEV_INFO, c->v->spans.seen);
-	f->stage = STAGE_HARMLESS;
 	SAY(f->what, "%s connections were closed at once, as when a program ends, reloads or is deployed",
 	    num(c->v->spans.seen).s);
 	SAY(f->evidence,
@@ -38,7 +37,6 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	if (c->found || !v->conns)
 		return;
 	f = cause_found(c, self, SEV_INFO, v->whole);
-	f->stage = STAGE_HARMLESS;
 	f->confidence = CONF_CERTAIN;
 	f->raise[0] = '\0';
 	if (v->whole < N_MIN) {

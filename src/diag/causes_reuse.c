@@ -35,7 +35,7 @@ static void judge_KA004(const struct cause *self, struct scene *c)
 	if (c->window_s > 0)
 		append(f->evidence, sizeof(f->evidence), "; %.0f open on average", v->life_s / c->window_s);
 	cause_doubt(f, CONF_MEDIUM, "one program at a time (--pid, --comm), or its pool's setting");
-	remedy_settings(f, CURE_POOL, c->client);
+	remedy_settings(f, CURE_POOL, c->program[SIDE_CLIENT]);
 }
 
 const struct cause cause_KA004 = {
@@ -59,7 +59,7 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	bool told = is_share(v->headers, v->whole, 0.5);
 	const struct closes *k = &v->closes[SIDE_SERVER];
 	bool said = told && is_share(v->ask_response, v->headers, 0.5);
-	struct likely as = likely_requests(n);
+	struct likely as = likely_requests(n, c->program[SIDE_SERVER]);
 	struct finding *f;
 
 	if (c->used < N_MIN || v->http2 || n < (told ? 2 : CAP_BLIND_MIN) ||
@@ -78,7 +78,7 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	if (!told && !as.s[0])
 		cause_doubt(f, n < CAP_MEDIUM_MIN ? CONF_LOW : CONF_MEDIUM,
 			    "readable headers: a session of some protocol may always take as many exchanges");
-	remedy_settings(f, CURE_CAP, c->server);
+	remedy_settings(f, CURE_CAP, c->program[SIDE_SERVER]);
 }
 
 const struct cause cause_KA005 = {

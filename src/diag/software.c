@@ -67,45 +67,57 @@ const char *software_name(enum software s)
 
 static bool begins(const char *s, const char *with) { return with && strncasecmp(s, with, strlen(with)) == 0; }
 
-enum software software_of_server(const struct service *v)
+static enum software by_comm(const struct conn_proc *p)
 {
-	const struct talker *t = &v->closes[SIDE_SERVER].by[0];
-
-	for (int i = SW_ANY + 1; i < N_SOFTWARE; i++)
-		if (begins(v->server, known[i].server))
-			return (enum software)i;
-	for (int i = SW_ANY + 1; t->proc.pid && i < N_SOFTWARE; i++)
-		if (begins(t->proc.comm, known[i].comm))
+	for (int i = SW_ANY + 1; p->pid && i < N_SOFTWARE; i++)
+		if (begins(p->comm, known[i].comm))
 			return (enum software)i;
 	return SW_ANY;
 }
 
-enum software software_of_client(const struct service *v)
+static enum software by_word(const char *said, enum side side)
 {
-	/* the process first: a proxy passes on what its own clients call themselves */
-	for (int i = SW_ANY + 1; v->opener[0].proc.pid && i < N_SOFTWARE; i++)
-		if (begins(v->opener[0].proc.comm, known[i].comm))
-			return (enum software)i;
 	for (int i = SW_ANY + 1; i < N_SOFTWARE; i++)
-		if (begins(v->agent, known[i].agent))
+		if (begins(said, side == SIDE_SERVER ? known[i].server : known[i].agent))
 			return (enum software)i;
 	return SW_ANY;
 }
 
-static struct likely likely(const struct habit *h, size_t n, uint64_t value)
+struct program program_of(const struct service *v, enum side side)
+{
+	struct program p = {.software = by_comm(&v->closes[side].by[0].proc), .sure = true};
+
+	if (p.software == SW_ANY && side == SIDE_CLIENT)
+		p.software = by_comm(&v->opener[0].proc);
+	if (p.software == SW_ANY) {
+		p.software = by_word(side == SIDE_SERVER ? v->server : v->agent, side);
+		p.sure = false;
+	}
+	return p;
+}
+
+static struct likely likely(const struct habit *h, size_t n, uint64_t value, struct program p)
 {
 	struct likely l = {""};
 
 	for (size_t i = 0; i < n; i++)
-		if (value >= h[i].from && value <= h[i].to)
+		if (value >= h[i].from && value <= h[i].to && (p.software == SW_ANY || p.software == h[i].software))
 			append(l.s, sizeof(l.s), "%s%s (%s)",
 			       l.s[0] ? " or " : "; by default so: ", software_name(h[i].software), h[i].how);
 	return l;
 }
 
-struct likely likely_server_idle(nsec_t t) { return likely(server_idle, ARRAY_LEN(server_idle), t); }
-struct likely likely_client_idle(nsec_t t) { return likely(client_idle, ARRAY_LEN(client_idle), t); }
-struct likely likely_requests(uint32_t n) { return likely(requests, ARRAY_LEN(requests), n); }
+struct likely likely_server_idle(nsec_t t, struct program p)
+{
+	return likely(server_idle, ARRAY_LEN(server_idle), t, p);
+}
+
+struct likely likely_client_idle(nsec_t t, struct program p)
+{
+	return likely(client_idle, ARRAY_LEN(client_idle), t, p);
+}
+
+struct likely likely_requests(uint32_t n, struct program p) { return likely(requests, ARRAY_LEN(requests), n, p); }
 
 static bool has_setting(enum cure cure, enum software s)
 {
@@ -115,20 +127,29 @@ static bool has_setting(enum cure cure, enum software s)
 	return false;
 }
 
-void remedy_settings(struct finding *f, enum cure cure, enum software s)
-{
-	bool all = s == SW_ANY || !has_setting(cure, s);
+static bool is_proxy(enum software s) { return s == SW_NGINX || s == SW_HAPROXY; }
 
+static void add_setting(struct finding *f, const struct setting *t)
+{
+	struct remedy *m = finding_remedy(f, t->action);
+
+	SAY(m->precondition, "%s", t->precondition);
+}
+
+void remedy_settings(struct finding *f, enum cure cure, struct program p)
+{
+	bool all = p.software == SW_ANY || !has_setting(cure, p.software);
+
+	for (size_t i = 0; !all && i < ARRAY_LEN(settings); i++)
+		if (settings[i].cure == cure && settings[i].software == p.software && f->n_remedies < REMEDIES_MAX)
+			add_setting(f, &settings[i]);
 	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < REMEDIES_MAX; i++) {
 		const struct setting *t = &settings[i];
-		struct remedy *m;
+		bool last = t->software == SW_ANY; /* its place is kept, for those whose program is not in the list */
 
-		if (t->cure != cure || (!all && t->software != s && t->software != SW_ANY))
+		if (t->cure != cure || (!last && f->n_remedies == REMEDIES_MAX - 1))
 			continue;
-		/* the last place is for those whose program is not in the list */
-		if (all && t->software != SW_ANY && f->n_remedies == REMEDIES_MAX - 1)
-			continue;
-		m = finding_remedy(f, t->action);
-		SAY(m->precondition, "%s", t->precondition);
+		if (last || all || (!p.sure && is_proxy(t->software) && t->software != p.software))
+			add_setting(f, t);
 	}
 }

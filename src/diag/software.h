@@ -29,16 +29,26 @@ enum cure {
 
 const char *software_name(enum software s); /* "" for SW_ANY */
 
-/* By what was said, or by the process that closed or opened; SW_ANY: not recognised. */
-enum software software_of_server(const struct service *v);
-enum software software_of_client(const struct service *v);
+/*
+ * The program at one end: by its process, where that is known, else by what was said. What was said may be another's
+ * word: proxies hand on User-Agent: and Server:, so such a program is a hint (sure is false).
+ */
+struct program {
+	enum software software; /* SW_ANY: not recognised */
+	bool sure;
+};
+struct program program_of(const struct service *v, enum side side);
 
 struct likely {
 	char s[160]; /* "; nginx does so by default (...)", "; X or Y ..."; "" nobody known */
 };
-struct likely likely_server_idle(nsec_t t);
-struct likely likely_client_idle(nsec_t t);
-struct likely likely_requests(uint32_t n);
+/* Of all programs, or of p if it is known. */
+struct likely likely_server_idle(nsec_t t, struct program p);
+struct likely likely_client_idle(nsec_t t, struct program p);
+struct likely likely_requests(uint32_t n, struct program p);
 
-/* Adds the settings for this cure: those of `s` and for programmers, or of all programs. */
-void remedy_settings(struct finding *f, enum cure cure, enum software s);
+/*
+ * Adds the settings for this cure: that of p, and for whoever writes programs; where p is not sure those of the usual
+ * proxies too; where it is unknown, of all programs.
+ */
+void remedy_settings(struct finding *f, enum cure cure, struct program p);

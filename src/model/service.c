@@ -170,19 +170,21 @@ static void count_words(struct service *v, const struct conn *c)
 	v->http2 += (c->seen & SEEN_HTTP2) != 0;
 	if (!(c->seen & SEEN_HEADERS))
 		return;
-	v->headers++;
-	if (c->http & HTTP_REQUEST_CLOSE)
-		v->ask_request++;
-	else if ((c->http & HTTP_REQUEST_10) && !(c->http & HTTP_REQUEST_KEEP))
-		v->ask_request_10++;
-	else if ((c->http & HTTP_RESPONSE_CLOSE) || ((c->http & HTTP_RESPONSE_10) && !(c->http & HTTP_RESPONSE_KEEP)))
-		v->ask_response++;
 	vote(v->server, &v->server_lead, c->server);
 	vote(v->agent, &v->agent_lead, c->agent);
 	if (c->keep_alive_s)
 		v->keep_alive_s = c->keep_alive_s;
 	if (c->keep_alive_max)
 		v->keep_alive_max = c->keep_alive_max;
+	v->headers += !(c->http & HTTP_CUT);
+	if (c->http & HTTP_CUT)
+		return;
+	if (c->http & HTTP_REQUEST_CLOSE)
+		v->ask_request++;
+	else if ((c->http & HTTP_REQUEST_10) && !(c->http & HTTP_REQUEST_KEEP))
+		v->ask_request_10++;
+	else if ((c->http & HTTP_RESPONSE_CLOSE) || ((c->http & HTTP_RESPONSE_10) && !(c->http & HTTP_RESPONSE_KEEP)))
+		v->ask_response++;
 }
 
 /* The server had answered everything and was idle when it closed; then a request came, and met a RST (RFC 9112 9.3.1). */
@@ -212,7 +214,8 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 			samples_add(&k->idle, gap, rng);
 	}
 	/* a client that shut down its half awaits the answer: nobody ignores it */
-	if (!c->half_close_data && !(c->first == SIDE_CLIENT && c->unanswered) && conn_fin_ignored(c, &ignored))
+	if (!c->half_close_data && !c->late_data && !(c->first == SIDE_CLIENT && c->unanswered) &&
+	    conn_fin_ignored(c, &ignored))
 		samples_add(&k->ignored, ignored, rng);
 }
 

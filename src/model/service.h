@@ -64,7 +64,7 @@ struct closes {
 	struct samples gap; /* of fin: idle time before it, connections with requests only */
 	struct samples idle; /* those of gap above CLOSE_IDLE */
 	struct samples
-		ignored; /* of fin: how long the peer let it stand; not where half_close, nor where the answer was still due */
+		ignored; /* of fin: how long the peer let it stand; not where half_close or late data, nor where the answer was still due */
 	struct talker by[TALKERS]; /* most frequent first, approximately; live only */
 };
 
@@ -96,7 +96,7 @@ struct service {
 	uint64_t at_most; /* connections that carried just as many */
 
 	/* what was said */
-	uint64_t headers, tls, http2; /* connections with readable headers, TLS, HTTP/2 */
+	uint64_t headers, tls, http2; /* connections whose headers could all be read, TLS, HTTP/2 */
 	uint64_t ask_request, ask_request_10,
 		ask_response; /* of headers: who asked for the close; HTTP/1.0 by default */
 	char server[CONN_TOKEN], agent[CONN_TOKEN]; /* what most said, approximately; "" nobody */

@@ -83,11 +83,9 @@ static struct text clock_text(nsec_t t, int64_t to_wall_ns)
 	return r;
 }
 
-static void append_proc(char *s, size_t cap, const char *word, const struct conn_proc *p)
-{
-	if (p->pid)
-		append(s, cap, "; %s%.16s[%u]", word, p->comm, p->pid);
-}
+struct who_text {
+	char s[64];
+};
 
 /* States that take longer than they should; only live sources know. */
 static void append_states(char *s, size_t cap, const struct conn *c)
@@ -117,6 +115,18 @@ static const char *how_word(const struct conn *c)
 	must_not_reach("end of a connection");
 }
 
+/* "nginx[812] close  "; "" unknown */
+static struct who_text closer_of(const struct conn *c)
+{
+	struct who_text w = {""};
+
+	if (c->closer.pid)
+		snprintf(w.s, sizeof(w.s), "%.16s[%u] %s  ", c->closer.comm, c->closer.pid,
+			 c->call == CALL_UNKNOWN ? "" : close_call_name(c->call));
+	return w;
+}
+
+/* What matters most comes first: a terminal may cut the line. */
 void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, const struct style *st)
 {
 	struct lines l = lines_of(out, st);
@@ -125,20 +135,18 @@ void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, cons
 	char rest[320] = "";
 
 	append(rest, sizeof(rest), "%u req", conn_requests(c));
-	if (c->end > c->start && (c->seen & SEEN_SYN))
-		append(rest, sizeof(rest), ", %s", seconds_text((double)(c->end - c->start) / (double)NSEC_PER_S).s);
 	if (why.s[0])
 		append(rest, sizeof(rest), "; %s", why.s);
-	append_proc(rest, sizeof(rest), "", &c->closer);
-	if (c->closer.pid && c->call != CALL_UNKNOWN)
-		append(rest, sizeof(rest), " %s", close_call_name(c->call));
-	if (c->opener.pid != c->closer.pid)
-		append_proc(rest, sizeof(rest), "opened by ", &c->opener);
 	append_states(rest, sizeof(rest), c);
-	lines_put(&l, c->how == END_FIN ? INK_PLAIN : INK_YELLOW, "%s %-6s %-7s %s > %s  %s",
+	if (c->end > c->start && (c->seen & SEEN_SYN))
+		append(rest, sizeof(rest), "; lasted %s",
+		       seconds_text((double)(c->end - c->start) / (double)NSEC_PER_S).s);
+	if (c->opener.pid && c->opener.pid != c->closer.pid)
+		append(rest, sizeof(rest), "; opened by %.16s[%u]", c->opener.comm, c->opener.pid);
+	lines_put(&l, c->how == END_FIN ? INK_PLAIN : INK_YELLOW, "%s %-6s %-7s %s%s > %s  %s",
 		  clock_text(at ? at : c->end, to_wall_ns).s, c->first == SIDE_NONE ? "-" : side_name(c->first),
-		  how_word(c), ip_port_text(c->addr[SIDE_CLIENT], c->port[SIDE_CLIENT]).s, conn_service_text(c).s,
-		  rest);
+		  how_word(c), closer_of(c).s, ip_port_text(c->addr[SIDE_CLIENT], c->port[SIDE_CLIENT]).s,
+		  conn_service_text(c).s, rest);
 }
 
 /* ---- the summary ---- */
@@ -163,7 +171,7 @@ static enum ink ink_of(const struct finding *f)
 	case SEV_WARN:
 		return INK_YELLOW;
 	case SEV_INFO:
-		return f->stage == STAGE_HARMLESS ? INK_GREEN : INK_BOLD;
+		return INK_BOLD;
 	}
 	must_not_reach("no such severity");
 }

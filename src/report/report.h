@@ -26,7 +26,7 @@ void report_doctor_json(FILE *out, const struct observation *obs, const struct f
 
 /*
  * One line about a connection that ended. to_wall_ns is added to its times to make them CLOCK_REALTIME; 0 for captures.
- * The JSON is one object.
+ * The text is cut to st->width unless st->verbose. The JSON is one object.
  */
 void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, const struct style *st);
 void report_close_json(struct json *j, const struct conn *c, int64_t to_wall_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/diag/closes.h"
 
-TEST(RST003__complete_answers__harmless)
+TEST(RST003__complete_answers__inform)
 {
 	const struct finding *f;
 
@@ -9,8 +9,8 @@ TEST(RST003__complete_answers__harmless)
 	closes_many_rst(60, SIDE_CLIENT, 400 * US, RST_CLEAN);
 	f = closes_one("CLIENT_ABORT_RST");
 	assert_int_equal(f->severity, SEV_INFO);
-	assert_int_equal(f->stage, STAGE_HARMLESS);
-	assert_says(f->what, "harmless");
+	assert_says(f->what, "nothing is lost on the way");
+	assert_int_equal(f->confidence, CONF_MEDIUM);
 }
 
 TEST(RST003__unread_answers__warn)
@@ -170,7 +170,7 @@ TEST(RST006__four_or_less_than_one_in_a_hundred__silent)
 	closes_verdict("FIN_THEN_RST");
 }
 
-RUN(T(RST003__complete_answers__harmless), T(RST003__unread_answers__warn),
+RUN(T(RST003__complete_answers__inform), T(RST003__unread_answers__warn),
     T(RST003__fewer_than_a_tenth_of_the_closes__silent), T(RST003__nine__too_few),
     T(RST003__load_generator_that_ends__silent), T(RST004__unread_requests__warn),
     T(RST004__idle_connections_reset__medium), T(RST004__below_one_in_a_hundred_or_five__silent),

@@ -53,6 +53,23 @@ TEST(KA009__half_closed_by_design__silent)
 	closes_not("PEER_IGNORES_FIN");
 }
 
+TEST(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse)
+{
+	closes_init();
+	ignored(34, SIDE_SERVER, 2 * S);
+	closes_verdict("PEER_IGNORES_FIN");
+	for (unsigned i = 0; i < 17; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 1);
+
+		c.late_data = c.fin[SIDE_SERVER] + S;
+		c.rst_kind = RST_LATE_DATA;
+		c.rst[SIDE_SERVER] = c.late_data;
+		closes_add(&c);
+	}
+	closes_verdict("STALE_REUSE");
+	closes_not("PEER_IGNORES_FIN");
+}
+
 TEST(KA009__still_open_at_the_end__counts)
 {
 	closes_init();
@@ -182,8 +199,8 @@ TEST(known__every_id_is_found_whatever_its_case)
 }
 
 RUN(T(KA009__fin_stands_for_seconds__leak), T(KA009__a_second_or_less_or_four__silent),
-    T(KA009__half_closed_by_design__silent), T(KA009__still_open_at_the_end__counts),
-    T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
-    T(KA011__two_in_ten_closed_before__silent), T(KA012__nothing_but_one_reused_connection),
-    T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause), T(merge__sorts_and_keeps_what_was_dropped),
-    T(known__every_id_is_found_whatever_its_case))
+    T(KA009__half_closed_by_design__silent), T(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse),
+    T(KA009__still_open_at_the_end__counts), T(KA011__all_at_once_in_ten_seconds__harmless),
+    T(KA011__window_below_ten_seconds__insufficient), T(KA011__two_in_ten_closed_before__silent),
+    T(KA012__nothing_but_one_reused_connection), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
+    T(merge__sorts_and_keeps_what_was_dropped), T(known__every_id_is_found_whatever_its_case))

@@ -7,7 +7,7 @@ TEST(settings__every_cure_has_one_for_programmers_and_all_fit)
 		for (int s = SW_ANY; s < N_SOFTWARE; s++) {
 			struct finding f = {0};
 
-			remedy_settings(&f, (enum cure)cure, (enum software)s);
+			remedy_settings(&f, (enum cure)cure, (struct program){.software = (enum software)s});
 			assert_in_range(f.n_remedies, 1, REMEDIES_MAX);
 			for (size_t i = 0; i < f.n_remedies; i++) {
 				assert_true(strlen(f.remedies[i].action) < sizeof(f.remedies[i].action) - 1);
@@ -21,40 +21,57 @@ TEST(settings__a_known_program_gets_its_own)
 {
 	struct finding f = {0};
 
-	remedy_settings(&f, CURE_CAP, SW_NGINX);
+	remedy_settings(&f, CURE_CAP, (struct program){.software = SW_NGINX, .sure = true});
 	assert_int_equal(f.n_remedies, 2);
 	assert_says(f.remedies[0].action, "keepalive_requests");
 	assert_null(strstr(f.remedies[1].action, "Apache"));
 }
 
-TEST(fingerprints__name_candidates)
+TEST(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name)
 {
-	assert_says(likely_server_idle(75100 * MS).s, "nginx");
-	assert_says(likely_server_idle(75100 * MS).s, " or Python aiohttp");
-	assert_says(likely_server_idle(6000 * MS).s, "Node.js");
-	assert_string_equal(likely_server_idle(7 * S).s, "");
-	assert_says(likely_requests(101).s, "Apache httpd");
-	assert_string_equal(likely_requests(102).s, "");
-	assert_string_equal(likely_client_idle(75100 * MS).s, "");
+	struct finding f = {0};
+
+	remedy_settings(&f, CURE_ASK, (struct program){.software = SW_AB});
+	assert_int_equal(f.n_remedies, 4);
+	assert_says(f.remedies[0].action, "ab: -k");
+	assert_says(f.remedies[1].action, "nginx as proxy");
+	assert_says(f.remedies[2].action, "haproxy");
+	assert_says(f.remedies[3].action, "In the client");
 }
 
-TEST(software__by_header_then_by_process)
+TEST(fingerprints__name_candidates__only_the_known_one_if_there_is_one)
+{
+	const struct program nobody = {.software = SW_ANY}, nginx = {.software = SW_NGINX};
+
+	assert_says(likely_server_idle(75100 * MS, nobody).s, "nginx");
+	assert_says(likely_server_idle(75100 * MS, nobody).s, " or Python aiohttp");
+	assert_null(strstr(likely_server_idle(75100 * MS, nginx).s, "aiohttp"));
+	assert_says(likely_server_idle(6000 * MS, nobody).s, "Node.js");
+	assert_string_equal(likely_server_idle(7 * S, nobody).s, "");
+	assert_says(likely_requests(101, nobody).s, "Apache httpd");
+	assert_string_equal(likely_requests(101, nginx).s, "");
+	assert_string_equal(likely_requests(102, nobody).s, "");
+	assert_string_equal(likely_client_idle(75100 * MS, nobody).s, "");
+}
+
+TEST(program__by_process_surely__by_what_was_said_perhaps)
 {
 	struct service v = {.server = "nginx/1.22.1", .agent = "Go-http-client/1.1"};
 
-	assert_int_equal(software_of_server(&v), SW_NGINX);
-	assert_int_equal(software_of_client(&v), SW_GO);
+	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_NGINX);
+	assert_false(program_of(&v, SIDE_SERVER).sure);
+	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_GO);
 	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "haproxy"};
-	assert_int_equal(software_of_client(&v), SW_HAPROXY);
-	v = (struct service){.server = "nginxish?"};
+	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_HAPROXY);
+	assert_true(program_of(&v, SIDE_CLIENT).sure);
 	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "node"};
-	assert_int_equal(software_of_server(&v), SW_NGINX);
-	v.server[0] = '\0';
-	assert_int_equal(software_of_server(&v), SW_NODE);
-	v.closes[SIDE_SERVER].by[0].proc.pid = 0;
-	assert_int_equal(software_of_server(&v), SW_ANY);
+	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_NODE);
+	v = (struct service){0};
+	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_ANY);
 	assert_string_equal(software_name(SW_ANY), "");
 }
 
 RUN(T(settings__every_cure_has_one_for_programmers_and_all_fit), T(settings__a_known_program_gets_its_own),
-    T(fingerprints__name_candidates), T(software__by_header_then_by_process))
+    T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
+    T(fingerprints__name_candidates__only_the_known_one_if_there_is_one),
+    T(program__by_process_surely__by_what_was_said_perhaps))

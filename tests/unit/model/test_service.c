@@ -222,6 +222,8 @@ TEST(headers__who_asked_for_the_close)
 	add(&c);
 	c.http = HTTP_RESPONSE_10;
 	add(&c);
+	c.http = HTTP_REQUEST_CLOSE | HTTP_CUT;
+	add(&c);
 	assert_int_equal(only()->headers, 5);
 	assert_int_equal(only()->ask_request_10, 1);
 	assert_int_equal(only()->ask_request, 1);

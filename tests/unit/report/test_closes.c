@@ -41,14 +41,17 @@ TEST(close__one_line__says_who_first_how_and_why)
 {
 	struct conn c = closed(3);
 
-	assert_line(&c, "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80  3 req, 3.0 s; idle for 1.9 s\n");
+	assert_line(&c,
+		    "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80  3 req; idle for 1.9 s; lasted 3.0 s\n");
 	c.local = SIDE_SERVER;
 	c.closer = (struct conn_proc){.pid = 812, .comm = "nginx"};
 	c.opener = c.closer;
 	c.call = CALL_CLOSE;
 	c.in_state[ST_FIN_WAIT_2] = 60 * S;
-	assert_line(&c, "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80  3 req, 3.0 s; idle for 1.9 s; "
-			"nginx[812] close; FIN_WAIT2 60 s\n");
+	assert_line(
+		&c,
+		"12:00:02.875 server FIN     nginx[812] close  10.0.0.1:40000 > 10.0.0.2:80  3 req; idle for 1.9 s; "
+		"FIN_WAIT2 60 s; lasted 3.0 s\n");
 }
 
 TEST(close__reset_refused_and_timeout__in_words)
@@ -59,11 +62,13 @@ TEST(close__reset_refused_and_timeout__in_words)
 	c.rst_kind = RST_UNREAD;
 	c.rst[SIDE_SERVER] = c.fin[SIDE_SERVER];
 	memset(c.fin, 0, sizeof(c.fin));
-	assert_line(&c, "12:00:02.875 server RST     10.0.0.1:40000 > 10.0.0.2:80  1 req, 3.0 s; data were unread\n");
+	assert_line(
+		&c,
+		"12:00:02.875 server RST     10.0.0.1:40000 > 10.0.0.2:80  1 req; data were unread; lasted 3.0 s\n");
 	c.first = SIDE_NONE;
 	c.how = END_TIMEOUT;
-	assert_line(&c, "12:00:03.000 -      timeout 10.0.0.1:40000 > 10.0.0.2:80  1 req, 3.0 s; the other side was "
-			"silent\n");
+	assert_line(&c, "12:00:03.000 -      timeout 10.0.0.1:40000 > 10.0.0.2:80  1 req; the other side was silent; "
+			"lasted 3.0 s\n");
 	c.how = END_FAILED_OPEN;
 	c.rst_kind = RST_REFUSED;
 	assert_string_equal(conn_why(&c).s, "refused");
