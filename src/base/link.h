@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * link.h - a doubly linked ring, embedded in what it links. A head is a link that belongs to nothing.
- * A zeroed link is in no ring.
+ * A zeroed link is in no ring; of one that was taken out only `next` is NULL.
  */
 #pragma once
 #include "base/base.h"
@@ -18,9 +18,11 @@ static inline bool link_is_in(const struct link *l) { return l->next != NULL; }
 
 static inline void link_insert(struct link *after, struct link *l)
 {
+	struct link *next = after->next;
+
 	l->prev = after;
-	l->next = after->next;
-	after->next->prev = l;
+	l->next = next;
+	next->prev = l;
 	after->next = l;
 }
 
@@ -28,19 +30,23 @@ static inline void link_append(struct link *head, struct link *l) { link_insert(
 
 static inline void link_remove(struct link *l) /* in no ring: nothing happens */
 {
-	if (!l->next)
+	struct link *next = l->next, *prev = l->prev;
+
+	if (!next)
 		return;
-	l->prev->next = l->next;
-	l->next->prev = l->prev;
-	l->next = l->prev = NULL;
+	prev->next = next;
+	next->prev = prev;
+	l->next = NULL;
 }
 
 static inline struct link *link_pop(struct link *head) /* the first, taken out; NULL if there is none */
 {
-	struct link *l = head->next;
+	struct link *l = head->next, *next = l->next;
 
 	if (l == head)
 		return NULL;
-	link_remove(l);
+	head->next = next;
+	next->prev = head;
+	l->next = NULL;
 	return l;
 }

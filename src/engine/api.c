@@ -144,25 +144,9 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 /* The peer's FIN was taken; not one that waits for what goes before it. */
 static bool fin_taken(const struct conn *c)
 {
-	switch (c->state) {
-	case CLOSE_WAIT:
-	case CLOSING:
-	case LAST_ACK:
-	case TIME_WAIT:
-		return true;
-	case CLOSED:
+	if (c->state == CLOSED)
 		return c->has_rcv_fin && seq_lt(c->rcv_fin, c->rcv_nxt);
-	case LISTEN:
-	case SYN_SENT:
-	case SYN_RECEIVED:
-	case ESTABLISHED:
-	case FIN_WAIT_1:
-	case FIN_WAIT_2:
-		return false;
-	case N_STATES:
-		break;
-	}
-	must_not_reach("no state");
+	return state_has_fin(c->state);
 }
 
 bool rcv_ended(const struct conn *c) { return c->rcv_shutdown || fin_taken(c); }

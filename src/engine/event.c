@@ -12,19 +12,17 @@ static bool is_readable(const struct conn *c)
 	return unread && (unread >= c->opt.rcvlowat || seq_diff(c->rcv_adv, c->rcv_nxt) <= c->rcv_mss);
 }
 
-uint32_t event_ready(const struct conn *c)
+/* No connection, or not yet: the handshake is under way. */
+static uint32_t ready_unconnected(const struct conn *c)
 {
-	uint32_t ready = c->so_error ? LA_ERR : 0;
-
 	switch (c->state) {
 	case CLOSED: /* Linux: one that was never connected is writable and hung up */
-		ready |= LA_OUT | LA_HUP;
-		return c->attach == UNATTACHED ? ready : ready | LA_IN;
+		return LA_OUT | LA_HUP | (c->attach == UNATTACHED ? 0 : LA_IN);
 	case LISTEN:
-		return ready | (link_is_empty(&c->accept_queue) ? 0 : LA_IN);
+		return link_is_empty(&c->accept_queue) ? 0 : LA_IN;
 	case SYN_SENT:
 	case SYN_RECEIVED:
-		return ready;
+		return 0;
 	case ESTABLISHED:
 	case FIN_WAIT_1:
 	case FIN_WAIT_2:
@@ -32,28 +30,50 @@ uint32_t event_ready(const struct conn *c)
 	case CLOSING:
 	case LAST_ACK:
 	case TIME_WAIT:
-		break;
 	case N_STATES:
-		must_not_reach("no state");
+		break;
 	}
-	if (is_readable(c) || rcv_ended(c))
+	must_not_reach("a state of a connection");
+}
+
+/* Of these events, those that are so: a caller who knows, or does not care, about some of them need not have them found out. */
+static uint32_t ready_among(const struct conn *c, uint32_t events)
+{
+	uint32_t ready = c->so_error ? LA_ERR : 0;
+
+	if (!state_is_synchronized(c->state))
+		return (ready | ready_unconnected(c)) & events;
+	if (events & LA_IN && (is_readable(c) || rcv_ended(c)))
 		ready |= LA_IN;
-	if (c->fin_queued || nagle_wants(c))
+	if (events & LA_OUT && (c->fin_queued || nagle_wants(c)))
 		ready |= LA_OUT;
 	if (c->fin_queued && rcv_ended(c))
 		ready |= LA_HUP;
-	return ready;
+	return ready & events;
 }
+
+uint32_t event_ready(const struct conn *c) { return ready_among(c, UINT32_MAX); }
 
 void event_raise(struct conn *c)
 {
 	if (!c->is_open || c->lingering || link_is_in(&c->event_link))
 		return;
-	if (event_ready(c) & ~c->ev_seen)
+	if (ready_among(c, ~c->ev_seen))
 		link_append(&c->eng->events, &c->event_link);
 }
 
-void event_lower(struct conn *c) { c->ev_seen &= event_ready(c); }
+void event_lower(struct conn *c)
+{
+	if (c->ev_seen)
+		c->ev_seen = ready_among(c, c->ev_seen);
+}
+
+static COLD void tell_lingered(struct conn *c, struct la_event *ret)
+{
+	*ret = (struct la_event){.sock = c->linger_sock, .events = LA_LINGERED, .user = c->user};
+	c->linger_over = false;
+	conn_free_if_unheld(c);
+}
 
 bool la_event(struct la_engine *h, struct la_event *ret)
 {
@@ -65,9 +85,7 @@ bool la_event(struct la_engine *h, struct la_event *ret)
 		uint32_t ready;
 
 		if (c->linger_over) {
-			*ret = (struct la_event){.sock = c->linger_sock, .events = LA_LINGERED, .user = c->user};
-			c->linger_over = false;
-			conn_free_if_unheld(c);
+			tell_lingered(c, ret);
 			return true;
 		}
 		ready = event_ready(c);

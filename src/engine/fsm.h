@@ -18,6 +18,10 @@ enum state {
 	N_STATES
 };
 
+/* The states are in this order for comparisons: from ESTABLISHED on both ends are synchronized, from CLOSE_WAIT on the peer's FIN was taken. */
+static inline bool state_is_synchronized(enum state s) { return s >= ESTABLISHED; }
+static inline bool state_has_fin(enum state s) { return s >= CLOSE_WAIT; }
+
 enum event {
 	EV_PASSIVE_OPEN,
 	EV_ACTIVE_OPEN,
