@@ -38,6 +38,7 @@ struct family {
 	struct port_bits bound; /* ports with BIND_LISTEN or BIND_BOUND */
 	struct port_bits bucketed; /* with any bucket */
 	struct port_bits chosen; /* by connect() */
+	uint32_t chosen_flags; /* bit i: n_chosen[i] has any: nearly always one of the four */
 	struct tally n_chosen[BIND_FLAGS];
 };
 
@@ -96,7 +97,7 @@ struct binds *binds_init(void *mem, uint32_t max_buckets, struct hash_key key)
 
 static bool tally_has(const struct tally *t, uint16_t port) { return t->total > 0 && t->low[port] > 0; }
 
-static void carry(struct tally *t, uint16_t port)
+static COLD void carry(struct tally *t, uint16_t port)
 {
 	if (!t->high_ready)
 		memset(t->high, 0, sizeof(t->high));
@@ -107,11 +108,16 @@ static void carry(struct tally *t, uint16_t port)
 	t->low[port] -= CARRY;
 }
 
+static COLD void first_of(struct tally *t)
+{
+	memset(t->low, 0, sizeof(t->low));
+	t->low_ready = true;
+}
+
 static void tally_add(struct tally *t, uint16_t port)
 {
 	if (!t->low_ready)
-		memset(t->low, 0, sizeof(t->low));
-	t->low_ready = true;
+		first_of(t);
 	if (t->low[port] == UINT8_MAX)
 		carry(t, port);
 	t->low[port]++;
@@ -395,8 +401,8 @@ int binds_choose(const struct binds *b, struct ports *p, struct bind_req *req, c
 
 static bool any_chosen(const struct family *f, uint16_t port)
 {
-	for (unsigned flags = 0; flags < BIND_FLAGS; flags++)
-		if (tally_has(&f->n_chosen[flags], port))
+	for (uint32_t left = f->chosen_flags; left; left &= left - 1)
+		if (f->n_chosen[__builtin_ctz(left)].low[port] > 0)
 			return true;
 	return false;
 }
@@ -410,9 +416,12 @@ void binds_chosen(struct binds *b, uint16_t port, bool v6, uint8_t flags, int de
 		if (!port_bits_has(&f->chosen, port))
 			port_bits_set(&f->chosen, port);
 		tally_add(&f->n_chosen[flags], port);
+		f->chosen_flags |= 1U << flags;
 		return;
 	}
 	tally_sub(&f->n_chosen[flags], port);
+	if (f->n_chosen[flags].total == 0)
+		f->chosen_flags &= ~(1U << flags);
 	if (!any_chosen(f, port))
 		port_bits_clear(&f->chosen, port);
 }

@@ -13,18 +13,29 @@ enum {
 }; /* chosen ports that accepted connections or their records have, before connect() gives up */
 enum { MATURE_AT_ONCE = 256 };
 
-/* The knob's, and within it what IP_LOCAL_PORT_RANGE says; a bound outside it is as if it were not set (Linux). */
+/* IP_LOCAL_PORT_RANGE: a bound outside the knob's range is as if it were not set (Linux). */
+static COLD void narrow(struct port_range *r, uint32_t own)
+{
+	uint16_t low = r->low, high = r->high, own_low = (uint16_t)own, own_high = (uint16_t)(own >> 16);
+
+	if (low <= own_low && own_low <= high)
+		r->low = own_low;
+	if (low <= own_high && own_high <= high)
+		r->high = own_high;
+}
+
 static struct port_range range_of(const struct conn *c)
 {
 	const struct engine *e = c->eng;
-	uint16_t low = (uint16_t)e->k.port_low, high = (uint16_t)e->k.port_high;
-	uint16_t own_low = (uint16_t)c->opt.port_range, own_high = (uint16_t)(c->opt.port_range >> 16);
-	struct port_range r = {.low = low, .high = high, .shard = e->cfg.shard, .shards = e->cfg.shards};
+	struct port_range r = {
+		.low = (uint16_t)e->k.port_low,
+		.high = (uint16_t)e->k.port_high,
+		.shard = e->cfg.shard,
+		.shards = e->cfg.shards,
+	};
 
-	if (low <= own_low && own_low <= high)
-		r.low = own_low;
-	if (low <= own_high && own_high <= high)
-		r.high = own_high;
+	if (c->opt.port_range)
+		narrow(&r, c->opt.port_range);
 	return r;
 }
 
@@ -152,11 +163,18 @@ struct way { /* the four-tuple that a connection will have */
 	struct tw_rec rec; /* from this TIME_WAIT */
 };
 
+static COLD int take_over(struct engine *e, bool v6, tw_id id, bool fixed, struct way *w)
+{
+	int err = tw_take_over(e, v6, id, fixed, &w->rec);
+
+	w->took_over = err == 0;
+	return err;
+}
+
 /* May the connection have this four-tuple? -EADDRNOTAVAIL. chosen: ports_choose() has given the port; reused: a record's. */
-static int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool reused)
+static APART int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool reused)
 {
 	uint64_t hash = tuple_hash(e->tuple_key, &w->t);
-	int err;
 	tw_id id;
 
 	twstore_prefetch(e->tw[v6], hash);
@@ -168,11 +186,7 @@ static int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool 
 		return 0;
 	/* A reused one's port is the connection's already: nothing must give it back. */
 	id = reused ? twstore_find(e->tw[v6], &w->t, hash) : tw_find(e, v6, &w->t, hash);
-	if (id == TW_NONE)
-		return 0;
-	err = tw_take_over(e, v6, id, fixed, &w->rec);
-	w->took_over = err == 0;
-	return err;
+	return id == TW_NONE ? 0 : take_over(e, v6, id, fixed, w);
 }
 
 /* Could a record of this destination be taken over at all? Those that are mature were so by the knobs of then. */
@@ -185,6 +199,20 @@ static bool may_reuse(const struct engine *e, const struct tuple *t)
 }
 
 /* Ports of TIME_WAITs that are old enough by now may come to help; the hand that finds them wakes nobody up. */
+static COLD int take_port_again(struct engine *e, struct way *w, const struct port_range *range,
+				const struct port_bits *bound, bool *ret_reused)
+{
+	int err = -EADDRNOTAVAIL;
+
+	while (err == -EADDRNOTAVAIL && tw_mature(e, MATURE_AT_ONCE))
+		err = ports_choose(e->ports, &w->t, range, bound, &e->rng, ret_reused);
+	if (err == -EADDRNOTAVAIL)
+		e->n.la_ports_exhausted++;
+	else if (err)
+		e->n.la_port_map_none++;
+	return err;
+}
+
 static int take_port(struct conn *c, struct way *w, bool *ret_reused)
 {
 	struct engine *e = c->eng;
@@ -195,18 +223,18 @@ static int take_port(struct conn *c, struct way *w, bool *ret_reused)
 	if (range.low > range.high)
 		return -EADDRNOTAVAIL;
 	range.spare_mature = !may_reuse(e, &w->t);
-	do
-		err = ports_choose(e->ports, &w->t, &range, bound, &e->rng, ret_reused);
-	while (err == -EADDRNOTAVAIL && tw_mature(e, MATURE_AT_ONCE));
+	err = ports_choose(e->ports, &w->t, &range, bound, &e->rng, ret_reused);
 	if (err == -EADDRNOTAVAIL)
-		e->n.la_ports_exhausted++;
-	else if (err)
-		e->n.la_port_map_none++;
+		return take_port_again(e, w, &range, bound, ret_reused);
+	e->n.la_port_map_none += err != 0;
 	return err;
 }
 
-/* An accepted connection, or its record, may have the four-tuple of a port that ports.h calls free. Then another port. */
-static int choose_way(struct conn *c, struct way *w)
+/*
+ * An accepted connection, or its record, may have the four-tuple of a port that ports.h calls free: then another port. Those
+ * in vain are held until there is one, so that each try is another.
+ */
+static COLD int choose_another(struct conn *c, struct way *w, bool reused)
 {
 	struct engine *e = c->eng;
 	uint16_t no[COLLISIONS_MAX];
@@ -214,21 +242,20 @@ static int choose_way(struct conn *c, struct way *w)
 	unsigned n = 0;
 	int err;
 
-	for (;;) {
-		bool reused = false;
-
+	do {
+		no[n] = w->t.lport;
+		no_reused[n++] = reused;
+		if (n == COLLISIONS_MAX) {
+			err = -EADDRNOTAVAIL;
+			break;
+		}
+		reused = false;
 		err = take_port(c, w, &reused);
 		if (err)
 			break;
 		err = way_clear(e, c->is_v6, w, false, reused);
-		if (!err)
-			break;
-		no[n] = w->t.lport;
-		no_reused[n++] = reused;
-		if (n == COLLISIONS_MAX)
-			break;
-	}
-	while (n--) { /* held until now, so that each try was another port */
+	} while (err);
+	while (n--) {
 		struct tuple t = w->t;
 
 		t.lport = no[n];
@@ -240,6 +267,23 @@ static int choose_way(struct conn *c, struct way *w)
 	return err;
 }
 
+static int choose_way(struct conn *c, struct way *w)
+{
+	bool reused = false;
+	int err = take_port(c, w, &reused);
+
+	if (!err && way_clear(c->eng, c->is_v6, w, false, reused))
+		err = choose_another(c, w, reused);
+	return err;
+}
+
+static COLD struct addr loopback(bool v6)
+{
+	static const uint8_t v6_loopback[16] = {[15] = 1};
+
+	return v6 ? addr_from_v6(v6_loopback) : addr_v4(127, 0, 0, 1);
+}
+
 /* Where to, and from which address. */
 static int route(const struct conn *c, const struct la_endpoint *to, struct tuple *t)
 {
@@ -247,11 +291,8 @@ static int route(const struct conn *c, const struct la_endpoint *to, struct tupl
 	struct addr a = addr_from_v6(to->addr);
 	int laddr;
 
-	if (addr_is_any(&a)) { /* Linux: this host */
-		static const uint8_t v6_loopback[16] = {[15] = 1};
-
-		a = c->is_v6 ? addr_from_v6(v6_loopback) : addr_v4(127, 0, 0, 1);
-	}
+	if (addr_is_any(&a)) /* Linux: this host */
+		a = loopback(c->is_v6);
 	if (!c->is_v6 && !addr_is_v4(&a))
 		return -EAFNOSUPPORT;
 	if ((c->is_v6 && addr_is_v4(&a)) || !addr_is_unicast(&a))
@@ -326,12 +367,9 @@ static int open_active(struct conn *c, const struct la_endpoint *to)
 		return err;
 	if (!tw_has_room(e, c->is_v6))
 		return -ENOBUFS;
-	if (fixed) {
+	if (fixed)
 		w.t.lport = c->t.lport;
-		err = way_clear(e, c->is_v6, &w, true, false);
-	} else {
-		err = choose_way(c, &w);
-	}
+	err = fixed ? way_clear(e, c->is_v6, &w, true, false) : choose_way(c, &w);
 	if (err)
 		return err;
 	if (!fixed) {
@@ -343,7 +381,7 @@ static int open_active(struct conn *c, const struct la_endpoint *to)
 }
 
 /* A connect() that was under way: how does it stand? */
-static int opening(struct conn *c)
+static COLD int opening(struct conn *c)
 {
 	int err;
 

@@ -237,7 +237,7 @@ static struct map *map_new(struct ports *p, uint32_t *ret)
 	return m;
 }
 
-static bool list_to_map(struct ports *p, struct dest *d)
+static APART bool list_to_map(struct ports *p, struct dest *d)
 {
 	struct map *m = map_new(p, &d->map);
 
@@ -269,7 +269,7 @@ static void word_to_list(const struct ports *p, struct dest *d, struct map *m, u
 	}
 }
 
-static void map_to_list(struct ports *p, struct dest *d)
+static APART void map_to_list(struct ports *p, struct dest *d)
 {
 	struct map *m = map_at(p, d->map);
 	unsigned held = d->held;
@@ -316,9 +316,9 @@ static uint32_t *dest_link(const struct ports *p, const struct tuple *t)
 /* Where dest_find() remembers it: no key, since whoever makes others fall together only takes the short cut away. */
 static uint32_t *recent_of(struct ports *p, const struct tuple *t)
 {
-	uint64_t x = (t->raddr.d[0] + t->raddr.d[1]) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t x = t->raddr.d[0] + t->raddr.d[1] + (t->laddr | (uint64_t)t->rport << 16);
 
-	x = (x ^ x >> 32 ^ t->laddr ^ (uint64_t)t->rport << 16) * UINT64_C(0xd6e8feb86659fd93);
+	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	return &p->recent[x >> 55];
 }
 _Static_assert(RECENT == 1 << (64 - 55), "an index of p->recent");
@@ -345,7 +345,7 @@ static struct dest *dest_find(struct ports *p, const struct tuple *t)
 	return &p->dests[n];
 }
 
-static struct dest *dest_new(struct ports *p, uint32_t *link, const struct tuple *t)
+static APART struct dest *dest_new(struct ports *p, uint32_t *link, const struct tuple *t)
 {
 	uint32_t n = p->free_dest;
 
@@ -362,7 +362,7 @@ static struct dest *dest_new(struct ports *p, uint32_t *link, const struct tuple
 	return &p->dests[n];
 }
 
-static void dest_free(struct ports *p, uint32_t *link)
+static APART void dest_free(struct ports *p, uint32_t *link)
 {
 	uint32_t n = *link;
 
