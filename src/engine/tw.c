@@ -93,7 +93,7 @@ tw_id tw_find(struct engine *e, bool v6, const struct tuple *t, uint64_t hash)
 }
 
 /* What the end of the record after this one will touch. */
-static void look_ahead(struct engine *e, bool v6, tw_id id)
+static APART void look_ahead(struct engine *e, bool v6, tw_id id)
 {
 	struct tw_rec rec;
 
@@ -114,7 +114,8 @@ static unsigned expire(struct engine *e, bool v6, unsigned at_most)
 	tw_id id;
 
 	while (n < at_most && (id = twstore_due(e->tw[v6], e->now)) != TW_NONE) {
-		look_ahead(e, v6, id);
+		if (!twstore_is_small(e->tw[v6]))
+			look_ahead(e, v6, id);
 		twstore_get(e->tw[v6], id, &rec);
 		remove_record(e, v6, id, &rec, edge_of_age(&rec));
 		n++;

@@ -7,7 +7,16 @@
  * Memory: this header, then the slots, then one tag for each slot. Slots are numbered: n_buckets times WAYS, then the
  * stash, then one sentinel a queue, the head of a circular list. So links need no case for the ends of a queue.
  */
-enum { WAYS = 16, STASH = 64, QUEUES = 32, EXACT = 16, COARSE_MIN_MS = 128, PASS_MAX = 64, LOOK_AHEAD = 4 };
+enum {
+	WAYS = 16,
+	STASH = 64,
+	QUEUES = 32,
+	EXACT = 16,
+	COARSE_MIN_MS = 128,
+	PASS_MAX = 64,
+	LOOK_AHEAD = 4,
+	SMALL = 2048
+};
 enum { SLOT_BITS = 27 };
 #define SLOT_MASK ((UINT32_C(1) << SLOT_BITS) - 1)
 #define LEAP_MS (UINT64_C(1) << 30)
@@ -449,7 +458,9 @@ struct twstore *twstore_init(void *mem, bool v6, uint32_t capacity, struct hash_
 uint32_t twstore_count(const struct twstore *s) { return s->count; }
 uint32_t twstore_capacity(const struct twstore *s) { return s->capacity; }
 
-void twstore_prefetch(const struct twstore *s, uint64_t hash)
+bool twstore_is_small(const struct twstore *s) { return s->count < SMALL; }
+
+static APART void prefetch_buckets(const struct twstore *s, uint64_t hash)
 {
 	uint32_t b = bucket_for(s, hash);
 
@@ -457,13 +468,25 @@ void twstore_prefetch(const struct twstore *s, uint64_t hash)
 	prefetch(tag_of(s, other_bucket(s, b, tag_for(hash)) * WAYS));
 }
 
-void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
+void twstore_prefetch(const struct twstore *s, uint64_t hash)
+{
+	if (!twstore_is_small(s))
+		prefetch_buckets(s, hash);
+}
+
+static APART void prefetch_slot(const struct twstore *s, uint64_t hash)
 {
 	uint32_t b = bucket_for(s, hash), n = emptier_of(s, b, other_bucket(s, b, tag_for(hash)));
 	const char *r = (const char *)slot_of(s, n == TW_NONE ? 0 : n);
 
 	prefetch(r);
 	prefetch(r + s->stride - 1);
+}
+
+void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
+{
+	if (!twstore_is_small(s))
+		prefetch_slot(s, hash);
 }
 
 tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash)
@@ -592,7 +615,7 @@ void twstore_remove(struct twstore *s, tw_id id)
 }
 
 /* The next two records to expire: the nearer was prefetched by the last call, and knows the farther. */
-static void look_ahead(const struct twstore *s, uint32_t id)
+static APART void look_ahead(const struct twstore *s, uint32_t id)
 {
 	uint32_t next = next_of(slot_of(s, id)), after = next_of(slot_of(s, next));
 	const char *r = (const char *)slot_of(s, after);
@@ -619,7 +642,8 @@ tw_id twstore_due(struct twstore *s, nsec_t now)
 		return TW_NONE;
 	}
 	id = next_of(slot_at(s, sentinel(s, q)));
-	look_ahead(s, id);
+	if (!twstore_is_small(s))
+		look_ahead(s, id);
 	return id;
 }
 

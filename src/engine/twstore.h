@@ -53,7 +53,9 @@ struct twstore *twstore_init(void *mem, bool v6, uint32_t capacity, struct hash_
 uint32_t twstore_count(const struct twstore *s);
 uint32_t twstore_capacity(const struct twstore *s);
 
-/* Brings what find() and insert() will read nearer; useful as soon as the hash is known. */
+/* So few that they stay in the cache of themselves: nothing need be asked for. */
+bool twstore_is_small(const struct twstore *s);
+/* Brings what find() and insert() will read nearer; useful as soon as the hash is known. Nothing if the store is small. */
 void twstore_prefetch(const struct twstore *s, uint64_t hash);
 void twstore_prefetch_insert(const struct twstore *s,
 			     uint64_t hash); /* what insert() will write; reads what the other brings */
