@@ -59,13 +59,11 @@ void ecn_mark(struct conn *c, struct seg *s)
 /* ---- receiving ---- */
 
 /* Linux acknowledges at once what tells the sender, and what may come from one that has a small window. */
-void ecn_received(struct conn *c, const struct seg *s)
+APART void ecn_received(struct conn *c, const struct seg *s)
 {
 	struct ecn *n = &c->ecn;
 	unsigned field = s->tos & ECN_MASK;
 
-	if (!n->ok)
-		return;
 	if (s->flags & F_CWR) {
 		n->echo = false;
 		if (s->len)

@@ -32,4 +32,5 @@ void ecn_withdraw_cwr(struct conn *c); /* that was undone */
 void ecn_mark(struct conn *c, struct seg *s); /* about to go: ECT(0) if its text is new, CWR and ECE as due */
 
 /* ---- receiving ---- */
-void ecn_received(struct conn *c, const struct seg *s); /* text or FIN in the window. May ask for an ACK at once */
+void ecn_received(struct conn *c,
+		  const struct seg *s); /* ok, and text or FIN in the window. May ask for an ACK at once */

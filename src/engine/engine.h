@@ -245,8 +245,8 @@ bool snd_echo_before(const struct conn *c, const struct seg *s, uint32_t tsval);
 void snd_clear(struct conn *c); /* throws unsent and unacknowledged octets away */
 
 /* ---- rcv.c: what was received ---- */
-void rcv_text(struct conn *c, const struct seg *s,
-	      bool *ret_fin); /* seventh and part of eighth step; *ret_fin: the peer's FIN is at rcv_nxt now */
+/* Seventh and part of eighth step. True: the peer's FIN is at rcv_nxt now. */
+bool rcv_text(struct conn *c, const struct seg *s);
 size_t rcv_read(struct conn *c, uint8_t *buf, size_t len, bool peek); /* buf NULL: thrown away */
 uint32_t rcv_unread(const struct conn *c);
 

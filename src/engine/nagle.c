@@ -19,7 +19,7 @@ enum {
 
 bool nagle_may_end_record(const struct conn *c) { return c->n_eor < EOR_MAX; }
 
-static void drop_old_records(struct conn *c)
+static APART void drop_old_records(struct conn *c)
 {
 	uint8_t n = 0;
 
@@ -40,7 +40,7 @@ static uint32_t unsent_of_record(const struct conn *c)
 /* ---- the application writes ---- */
 
 /* Octets of what Linux would make one packet of: as many segments as half of the peer's largest window holds (tcp_xmit_size_goal). */
-static uint32_t packet_goal(const struct conn *c)
+static APART uint32_t packet_goal(const struct conn *c)
 {
 	uint32_t mss = conn_mss_now(c), most = c->max_snd_wnd, goal = BURST_OCTETS;
 
@@ -72,20 +72,21 @@ static uint32_t packet_room(const struct conn *c, seq_t end)
  * The last packet is always filled; another is begun only while SO_SNDBUF is not used up and no more than TCP_NOTSENT_LOWAT
  * waits. So the limits are passed by as much as one of them holds.
  */
-uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room)
+static APART uint32_t takes_of_limits(const struct conn *c, uint32_t used, uint32_t room)
 {
-	uint32_t goal, takes, more, unsent;
+	uint32_t goal = packet_goal(c), takes = packet_room(c, c->snd_end), more, unsent;
 
-	if (!is_limited(c))
-		return room;
-	goal = packet_goal(c);
-	takes = packet_room(c, c->snd_end);
 	unsent = less(lowat(c), snd_unsent(c) + takes);
 	more = less(conn_snd_buf(c), used + takes);
 	if (more > unsent)
 		more = unsent;
 	takes += (more + goal - 1) / goal * goal;
 	return takes < room ? takes : room;
+}
+
+uint32_t nagle_takes(const struct conn *c, uint32_t used, uint32_t room)
+{
+	return is_limited(c) ? takes_of_limits(c, used, room) : room;
 }
 
 /* Linux wakes a writer when a third of the buffer is free and what waits is half of TCP_NOTSENT_LOWAT. */
@@ -101,16 +102,10 @@ bool nagle_wants_beside(const struct conn *c)
 	return less(most, used) >= used / 2 && nagle_may_end_record(c);
 }
 
-static void note_packets(struct conn *c, uint32_t taken)
+static APART void note_packets(struct conn *c, uint32_t taken)
 {
-	seq_t before = seq_sub(c->snd_end, taken);
-	uint32_t room;
+	uint32_t room = packet_room(c, seq_sub(c->snd_end, taken));
 
-	if (!is_limited(c)) {
-		c->packet_from = before;
-		return;
-	}
-	room = packet_room(c, before);
 	if (taken > room)
 		c->packet_from = seq_sub(c->snd_end, (taken - room - 1) % packet_goal(c) + 1);
 }
@@ -119,7 +114,7 @@ static void note_packets(struct conn *c, uint32_t taken)
  * A write longer than half of the window is pushed before its end (Linux's forced_push()): after the first large packet,
  * which was refilled when the windows had let the first segments go.
  */
-static void push_inside(struct conn *c, seq_t from)
+static APART void push_inside(struct conn *c, seq_t from)
 {
 	uint32_t mss = conn_mss_now(c), goal = packet_goal(c), room = less(c->cc.cwnd, board_in_flight(&c->board));
 	seq_t at;
@@ -137,7 +132,10 @@ void nagle_written(struct conn *c, uint32_t taken, const struct nagle_write *w)
 	bool forced = seq_lt(seq_add(c->pushed_seq, c->max_snd_wnd / 2), c->snd_end);
 	bool new_tail = seq_eq(from, c->snd_nxt) || (c->n_eor && seq_eq(from, c->eor[c->n_eor - 1]));
 
-	note_packets(c, taken);
+	if (is_limited(c))
+		note_packets(c, taken);
+	else
+		c->packet_from = from;
 	if (taken > c->max_snd_wnd / 2 && seq_eq(from, c->snd_nxt))
 		push_inside(c, from);
 	c->more = w->more && !w->is_short;
@@ -191,7 +189,7 @@ static uint32_t burst_segments(const struct conn *c, uint32_t mss)
 }
 
 /* Octets of the burst that begins now; 0: none does. text: what there is, more than one segment. */
-static uint32_t burst_len(const struct conn *c, const struct nagle_room *room, uint32_t text)
+static APART uint32_t burst_len(const struct conn *c, const struct nagle_room *room, uint32_t text)
 {
 	uint32_t most = burst_segments(c, room->mss), half = c->cc.cwnd / 2 ? c->cc.cwnd / 2 : 1, rest;
 
@@ -211,7 +209,7 @@ static uint32_t burst_len(const struct conn *c, const struct nagle_room *room, u
 /* ---- the next segment ---- */
 
 /* The timer lets go what a window too small for a segment, or a cork, has kept back (rule 4 of 3.8.6.2.1). */
-static uint32_t overridden(const struct conn *c, const struct nagle_room *room, uint32_t text)
+static APART uint32_t overridden(const struct conn *c, const struct nagle_room *room, uint32_t text)
 {
 	uint32_t len = text < room->mss ? text : room->mss;
 

@@ -155,7 +155,7 @@ enum why_new {
 static bool lost_go_first(const struct conn *c) { return c->rec.ca == CA_LOSS && c->board.lost > c->board.again; }
 
 /* Text and FIN that were never sent, as much as one segment takes. False: none, or not now. */
-static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
+static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret, uint32_t *ret_mss)
 {
 	struct nagle_room room = {.at_once = why != USUAL};
 	uint32_t unsent, len, in_flight;
@@ -174,7 +174,7 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret)
 	if (why == USUAL && lost_go_first(c))
 		return false;
 	in_flight = board_in_flight(&c->board);
-	room.mss = conn_mss_now(c);
+	*ret_mss = room.mss = conn_mss_now(c);
 	room.wnd = (uint32_t)usable;
 	room.quota = why == PROBE ? 1 : c->cc.cwnd - in_flight;
 	len = nagle_segment(c, &room);
@@ -193,8 +193,9 @@ static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, siz
 	bool idle = board_n(&c->board) == 0;
 	struct outgoing o;
 	struct sent *s;
+	uint32_t mss;
 
-	if (!choose_new(c, why, &o))
+	if (!choose_new(c, why, &o, &mss))
 		return 0;
 	if (o.flags & F_FIN) {
 		c->fin_sent = true;
@@ -212,7 +213,7 @@ static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, siz
 			s->flags |= SENT_PSH;
 		if (nagle_ends_record(c, seq_add(o.seq, o.len)))
 			s->flags |= SENT_EOR;
-		nagle_sent(c, seq_add(o.seq, o.len), o.len, conn_mss_now(c));
+		nagle_sent(c, seq_add(o.seq, o.len), o.len, mss);
 	}
 	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */
 		c->probe_due = c->probing = false;

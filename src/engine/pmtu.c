@@ -51,7 +51,7 @@ static void take_known(struct conn *c)
 
 void pmtu_start(struct conn *c) { take_known(c); }
 
-void pmtu_renew(struct conn *c)
+COLD void pmtu_renew(struct conn *c)
 {
 	take_known(c);
 	pmtu_sync_mss(c);
@@ -74,7 +74,7 @@ static uint32_t half_of_window(const struct conn *c)
 	return c->max_snd_wnd > SMALL_WINDOW ? c->max_snd_wnd / 2 : c->max_snd_wnd;
 }
 
-void pmtu_sync_mss(struct conn *c)
+APART void pmtu_sync_mss(struct conn *c)
 {
 	uint32_t ts = c->ts_ok ? TS_OPTION_LEN : 0, mss = c->pmtu - headers(c), half = half_of_window(c);
 

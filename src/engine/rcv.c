@@ -65,12 +65,10 @@ void rcv_release(struct conn *c) { rcv_let_go(c, c->rcv_held); }
  * No room for len more octets by the third number of tcp_mem. As Linux: what is out of order goes first, and whoever has
  * nothing to read may take a segment in any case, or it would never go on.
  */
-static bool has_memory(struct conn *c, uint32_t len, bool in_order)
+static COLD bool make_room(struct conn *c, uint32_t len, bool in_order)
 {
 	struct engine *e = c->eng;
 
-	if (!rcv_mem_full(c, len))
-		return true;
 	if (!in_order) {
 		e->n.ofo_drop++;
 		return false;
@@ -84,38 +82,46 @@ static bool has_memory(struct conn *c, uint32_t len, bool in_order)
 	return false;
 }
 
+static bool has_memory(struct conn *c, uint32_t len, bool in_order)
+{
+	return !rcv_mem_full(c, len) || make_room(c, len, in_order);
+}
+
 /* ---- text ---- */
+
+static void taken(struct conn *c, const struct seg *s, uint32_t octets, uint32_t len)
+{
+	c->bytes_received += octets;
+	rcv_ack_text(c, s, len);
+	if (!(c->ev_seen & LA_IN))
+		event_raise(c);
+}
 
 static void take_in_order(struct conn *c, const struct seg *s, seq_t to, const uint8_t *text)
 {
 	seq_t from = c->rcv_nxt;
+	uint32_t len = (uint32_t)seq_diff(to, from);
 
 	if (c->n_gaps) {
 		rcv_take_and_absorb(c, (struct run){from, to}, text);
 		if (!c->n_gaps) /* RFC 5681 4.2: "fills in all or part of a gap" */
 			c->ack_pending |= ACK_NOW;
 	} else {
-		uint32_t len = (uint32_t)seq_diff(to, from);
-
 		rcv_store(c, from, text, len);
 		rcv_hold(c, len);
 		c->rcv_nxt = to;
 	}
-	c->bytes_received += (uint32_t)seq_diff(c->rcv_nxt, from);
-	rcv_ack_text(c, s, (uint32_t)seq_diff(to, from));
-	if (!(c->ev_seen & LA_IN))
-		event_raise(c);
+	taken(c, s, (uint32_t)seq_diff(c->rcv_nxt, from), len);
 }
 
 /* s is in the window as far as the first step looked; what is left outside is cut off here (3.10.7.4). */
-void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
+static APART bool take(struct conn *c, const struct seg *s)
 {
 	struct run r = {s->seq, seq_add(s->seq, s->len)};
 	seq_t edge = right_edge(c), begin = r.from;
 	bool fin = s->flags & F_FIN;
 	const uint8_t *text = NULL;
 
-	ecn_received(c, s);
 	if (seq_lt(edge, r.to)) {
 		c->eng->n.rcv_q_drop++;
 		r.to = edge;
@@ -142,7 +148,27 @@ void rcv_text(struct conn *c, const struct seg *s, bool *ret_fin)
 		c->ack_pending |=
 			ACK_SCHEDULED | ACK_NOW; /* RFC 5681 4.2: a duplicate ACK tells the sender of the gap */
 	}
-	*ret_fin = fin_reached(c);
+	return fin_reached(c);
+}
+
+/* Header prediction: text alone, the next octets, all of it in the window; nothing waits for it, and there is memory. */
+static bool is_plain(const struct conn *c, const struct seg *s)
+{
+	return s->len && !(s->flags & F_FIN) && seq_eq(s->seq, c->rcv_nxt) && !c->n_gaps && !c->has_rcv_fin &&
+	       seq_le(seq_add(s->seq, s->len), right_edge(c)) && !rcv_mem_full(c, s->len);
+}
+
+bool rcv_text(struct conn *c, const struct seg *s)
+{
+	if (c->ecn.ok)
+		ecn_received(c, s);
+	if (!is_plain(c, s))
+		return take(c, s);
+	rcv_store(c, s->seq, s->text, s->len);
+	rcv_hold(c, s->len);
+	c->rcv_nxt = seq_add(s->seq, s->len);
+	taken(c, s, s->len, s->len);
+	return false;
 }
 
 /* ---- the application ---- */

@@ -18,7 +18,7 @@ static uint32_t min32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* ---- how many at once ---- */
 
-static void more_quick_acks(struct conn *c, uint32_t most)
+static APART void more_quick_acks(struct conn *c, uint32_t most)
 {
 	uint32_t n = rcv_announced(c) / (2U * c->rcv_mss);
 
@@ -119,7 +119,7 @@ static bool is_second_segment(const struct conn *c)
 /* The application waits for more (SO_RCVLOWAT): no read of it will send the ACK. */
 static bool is_below_lowat(const struct conn *c) { return rcv_unread(c) < c->opt.rcvlowat; }
 
-static void ack_later(struct conn *c)
+static APART void ack_later(struct conn *c)
 {
 	uint32_t least = least_ms(c), most = LONGEST * least, ato = c->ato_ms, rtt_ms = (uint32_t)(c->srtt8_us / 8000);
 	nsec_t at, due = c->timer_at[TIMER_DELACK];
@@ -134,7 +134,7 @@ static void ack_later(struct conn *c)
 		timer_set(c, TIMER_DELACK, at);
 }
 
-void rcv_ack_check(struct conn *c)
+APART void rcv_ack_check(struct conn *c)
 {
 	if (!(c->ack_pending & ACK_SCHEDULED))
 		return;

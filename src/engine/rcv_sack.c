@@ -127,7 +127,7 @@ static void note_recent(struct conn *c, seq_t x)
 	c->n_recent = (uint8_t)n;
 }
 
-void rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
+APART void rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
 {
 	struct engine *e = c->eng;
 	unsigned first = run_at(c, r.from), end = run_end(c, first, r.to);
@@ -146,7 +146,7 @@ void rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
 	note_recent(c, r.from);
 }
 
-void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
+APART void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
 {
 	unsigned end = run_end(c, 0, r.to);
 
@@ -163,7 +163,7 @@ void rcv_take_and_absorb(struct conn *c, struct run r, const uint8_t *text)
  * The last ones first: they will be sent again last. It takes back what was told (RFC 2018 8 allows it, Linux does it),
  * but only when the engine's memory is used up.
  */
-void rcv_prune(struct conn *c, uint32_t len)
+COLD void rcv_prune(struct conn *c, uint32_t len)
 {
 	unsigned n = c->n_gaps, kept = 0;
 
@@ -181,7 +181,7 @@ void rcv_prune(struct conn *c, uint32_t len)
 
 /* ---- what the peer is told ---- */
 
-void rcv_dsack(struct conn *c, struct run r)
+APART void rcv_dsack(struct conn *c, struct run r)
 {
 	if (!c->sack_ok || !c->eng->k.dsack)
 		return;
@@ -202,7 +202,7 @@ static void tell(struct tcp_opts *o, struct run r)
 	o->n_sack++;
 }
 
-void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o)
+APART void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o)
 {
 	unsigned most = blocks_that_fit(c);
 
@@ -216,7 +216,7 @@ void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o)
 			tell(o, c->gaps[run_at(c, seq_add(c->recent[i], 1))]);
 }
 
-uint32_t rcv_sack_len(const struct conn *c)
+APART uint32_t rcv_sack_len(const struct conn *c)
 {
 	struct tcp_opts o;
 

@@ -8,7 +8,7 @@
 #include "engine/rcv.h"
 
 /* Times eight, smoothed as RFC 6298 does; of samples that are windows the least. */
-static void update(struct conn *c, nsec_t ns, bool of_window)
+static APART void update(struct conn *c, nsec_t ns, bool of_window)
 {
 	uint64_t us = ns / 1000;
 	uint32_t sample = us < UINT32_MAX / 8 ? (uint32_t)us : UINT32_MAX / 8;
@@ -50,7 +50,7 @@ void rcv_tune_text(struct conn *c, const struct seg *s, uint32_t len)
 }
 
 /* copied: what one round trip brought. */
-static void grow(struct conn *c, uint32_t copied)
+static APART void grow(struct conn *c, uint32_t copied)
 {
 	const struct engine *e = c->eng;
 	uint64_t before = c->drs_space, wnd = 2 * (uint64_t)copied;

@@ -111,16 +111,19 @@ void rcv_clamp_set(struct conn *c, uint32_t octets)
  * Linux: beyond the second number of tcp_mem a connection may still have its share of the third one, or what the first
  * number of tcp_rmem says.
  */
+static APART bool takes_too_much(const struct conn *c, uint64_t own, uint64_t most)
+{
+	return own > rcv_text_of(c->eng, c->eng->k.rmem_min) && own * c->eng->n_live > most;
+}
+
 bool rcv_mem_full(const struct conn *c, uint32_t octets)
 {
 	const struct engine *e = c->eng;
-	uint64_t all = e->rcv_held + octets, own = (uint64_t)c->rcv_held + octets, most = (uint64_t)e->k.mem_max * PAGE;
+	uint64_t all = e->rcv_held + octets, most = (uint64_t)e->k.mem_max * PAGE;
 
 	if (all > most)
 		return true;
-	if (all <= (uint64_t)e->k.mem_pressure * PAGE)
-		return false;
-	return own > rcv_text_of(e, e->k.rmem_min) && own * e->n_live > most;
+	return all > (uint64_t)e->k.mem_pressure * PAGE && takes_too_much(c, (uint64_t)c->rcv_held + octets, most);
 }
 
 /* Linux: from the second number of tcp_mem on windows stop growing, until less than the first is held. */

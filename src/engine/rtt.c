@@ -83,12 +83,12 @@ void rtt_sample(struct conn *c, uint32_t us)
 	c->backoff = 0; /* section 3, Karn: only a round trip that was measured ends it */
 }
 
-uint32_t rtt_rto_us(const struct conn *c)
+static APART uint32_t backed_off(const struct conn *c) /* (5.5) */
 {
-	if (c->backoff == 0)
-		return c->rto_us;
-	return c->backoff < 32 ? bounded(c, (uint64_t)c->rto_us << c->backoff) : (uint32_t)rto_max_us(c); /* (5.5) */
+	return c->backoff < 32 ? bounded(c, (uint64_t)c->rto_us << c->backoff) : (uint32_t)rto_max_us(c);
 }
+
+uint32_t rtt_rto_us(const struct conn *c) { return c->backoff ? backed_off(c) : c->rto_us; }
 
 /* ---- the least round trip of the last minutes ---- */
 

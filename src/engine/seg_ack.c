@@ -2,7 +2,7 @@
 /* seg_ack.c - RFC 9293 3.10.7.4, "Fifth, check the ACK field". */
 #include "engine/seg_other.h"
 
-void seg_time_wait(struct conn *c)
+APART void seg_time_wait(struct conn *c)
 {
 	must(c->state == TIME_WAIT);
 	tw_enter(c, TW_TIME_WAIT, timewait_len_ms(&c->eng->k, c->ts_ok, rtt_rto_us(c) / 1000));

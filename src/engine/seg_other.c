@@ -345,30 +345,33 @@ static COLD enum step refuse_text(struct conn *c, const struct seg *s, enum edge
 	return DONE;
 }
 
-static enum step take_text(struct conn *c, struct seg *s)
+static void take_text(struct conn *c, struct seg *s)
 {
-	bool fin = false;
+	bool fin;
 
-	if (s->len || s->flags & F_FIN) {
-		rcv_text(c, s, &fin);
-		if (!fin)
-			rcv_ack_check(c);
-	}
+	if (!s->len && !(s->flags & F_FIN))
+		return;
+	fin = rcv_text(c, s);
+	if (!fin)
+		rcv_ack_check(c);
 	s->flags &= (uint8_t)~F_FIN; /* from here on F_FIN says: all before it is there, it is at RCV.NXT */
 	if (fin)
 		s->flags |= F_FIN;
-	return NEXT;
 }
 
 static enum step seventh_process_text(struct conn *c, struct seg *s)
 {
 	switch (c->state) {
-	case ESTABLISHED:
-		return take_text(c, s);
 	case FIN_WAIT_1:
-		return is_text_for_nobody(c, s) ? refuse_text(c, s, DATA_FIN_WAIT_1) : take_text(c, s);
+		if (is_text_for_nobody(c, s))
+			return refuse_text(c, s, DATA_FIN_WAIT_1);
+		break;
 	case FIN_WAIT_2:
-		return is_text_for_nobody(c, s) ? refuse_text(c, s, DATA_FIN_WAIT_2) : take_text(c, s);
+		if (is_text_for_nobody(c, s))
+			return refuse_text(c, s, DATA_FIN_WAIT_2);
+		break;
+	case ESTABLISHED:
+		break;
 	case CLOSE_WAIT:
 	case CLOSING:
 	case LAST_ACK:
@@ -379,9 +382,10 @@ static enum step seventh_process_text(struct conn *c, struct seg *s)
 	case SYN_SENT:
 	case TIME_WAIT:
 	case N_STATES:
-		break;
+		must_not_reach("text in a state that cannot validate SEG.SEQ");
 	}
-	must_not_reach("text in a state that cannot validate SEG.SEQ");
+	take_text(c, s);
+	return NEXT;
 }
 
 /* ---- eighth: FIN ---- */

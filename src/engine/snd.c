@@ -82,7 +82,7 @@ bool snd_echo_before(const struct conn *c, const struct seg *s, uint32_t tsval)
 /* ---- the window ---- */
 
 /* There is more room for what waits. */
-static void window_opens(struct conn *c)
+static APART void window_opens(struct conn *c)
 {
 	if (board_n(&c->board) == 0) /* nothing in flight: the timer was the probes' */
 		timer_stop(c, TIMER_RTX);

@@ -43,7 +43,7 @@ int64_t rtx_left_us(const struct conn *c)
 }
 
 /* As RFC 6298 5.3, but what the other timers have taken of the timeout is not given again. */
-void rtx_timer_rearm(struct conn *c)
+APART void rtx_timer_rearm(struct conn *c)
 {
 	if (board_n(&c->board) == 0) {
 		timer_stop(c, TIMER_RTX);
