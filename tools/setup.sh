@@ -4,8 +4,8 @@
 # says what to install. Exit 0: everything needed to build is there; 3: something is missing, named on stderr.
 set -u
 
-BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev clang bpftool libcmocka-dev libncurses-dev'
-CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light tmux tshark python3-scapy'
+BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libpcap-dev clang bpftool libcmocka-dev libncurses-dev'
+CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light tmux xz-utils tshark python3-scapy'
 
 missing() {
 	for p in "$@"; do
@@ -17,7 +17,7 @@ can_build() {
 	for tool in cc meson ninja pkg-config python3; do
 		command -v "$tool" >/dev/null || return 1
 	done
-	pkg-config --exists libmnl jansson libbpf cmocka ncursesw
+	pkg-config --exists libmnl jansson libbpf libpcap cmocka ncursesw
 }
 
 if ! command -v dpkg-query >/dev/null; then

@@ -258,7 +258,7 @@ static enum track take_rst(struct flow *f, enum side by, const struct frame *fr,
 		if (c->rst_kind == RST_LATE_DATA)
 			c->late_data = f->late_at;
 	}
-	if (f->trial.gap && f->trial.by == other(by) && !is_over(c)) {
+	if (f->trial.gap && f->trial.by == other(by)) {
 		c->idle_failed = f->trial.gap;
 		f->trial.gap = 0;
 	}
@@ -416,7 +416,7 @@ void track_end(struct flow *f, nsec_t now)
 	struct conn *c = &f->rec->conn;
 
 	stream_end(f);
-	if (f->trial.gap && !is_over(c) && f->half[f->trial.by].tries >= TRIES_OF_TIMEOUT)
+	if (f->trial.gap && f->half[f->trial.by].tries >= TRIES_OF_TIMEOUT)
 		c->idle_failed = f->trial.gap;
 	if (open_failed(f, now)) {
 		c->how = END_FAILED_OPEN;

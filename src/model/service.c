@@ -210,7 +210,7 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA;
 	if (known && used) {
 		samples_add(&k->gap, gap, rng);
-		if (gap > CLOSE_IDLE)
+		if (gap > CLOSE_IDLE && !c->unanswered) /* who gives up waiting was not idle */
 			samples_add(&k->idle, gap, rng);
 	}
 	/* a client that shut down its half awaits the answer: nobody ignores it */

@@ -313,8 +313,10 @@ TEST(silence__data_never_acknowledged__failed)
 		talk_wait(&t, NSEC_PER_S << i);
 		talk_odd(&t, SIDE_CLIENT, F_ACK, seq_sub(t.nxt[SIDE_CLIENT], 5), t.nxt[SIDE_SERVER], 5);
 	}
+	talk_seg(&t, SIDE_CLIENT, F_FIN | F_ACK, NULL, 0);
 	assert_int_equal(heard_one(&h)->idle_failed / NSEC_PER_S, 400);
 	assert_int_equal(h.v[0].how, END_OPEN);
+	assert_int_equal(h.v[0].first, SIDE_CLIENT);
 }
 
 TEST(open__refused__failed)

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check.py LASTACK MAKE_CAPTURES: the verdicts of `lastack pcap` on every capture of labels.tsv (of real programs) and made.tsv
+(of make_captures.c), with HTTP headers read and not, held against what is right; and what it says of captures that are none. TAP."""
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SAID = ('HTTP/1.0', 'client asked')  # who asked for the close, where headers tell
+ran = []
+
+
+def ok(what, wrong):
+    ran.append(bool(wrong))
+    print(f'{"not " if wrong else ""}ok {len(ran)} {what}', *(f'\n# {w}' for w in wrong), sep='', flush=True)
+
+
+def pcap(octets, *options):
+    return subprocess.run([sys.argv[1], 'pcap', '-', *options], input=octets, capture_output=True, timeout=120)
+
+
+def verdicts(octets, *options):
+    run = pcap(octets, '--json', *options)
+    if run.returncode > 1:
+        return None, run.stderr.decode().strip()
+    return json.loads(run.stdout), ''
+
+
+def judge(name, label, octets, *options):
+    """A label: verdicts joined by ' + '; in brackets others that will do ('... is acceptable'), or who asked."""
+    what = f'{name}{" without headers" if options else ""}'
+    found, error = verdicts(octets, *options)
+    if found is None:
+        return ok(what, [error])
+    texts = [f['verdict'] for f in found['findings']]
+    bare = {t.split(' (')[0] for t in texts}
+    brackets = ' '.join(re.findall(r'\(([^)]*)\)', label))
+    wanted = {w.strip() for w in re.split(r' \+ ', re.sub(r' ?\([^)]*\)|:.*', '', label))}
+    others = set(re.findall(r'\b[A-Z][A-Z_]{5,}\b', brackets)) if 'acceptable' in brackets else set()
+    wrong = []
+    if bare != wanted and not (len(bare) == 1 and bare <= others):
+        wrong.append(f'{" + ".join(sorted(bare))}, not {label}')
+    wrong += [f'{said} is not said: {texts}' for said in SAID if said in brackets and not any(said in t for t in texts)]
+    ok(what, wrong)
+
+
+def rows(name):
+    for line in (HERE / name).read_text().splitlines()[1:]:
+        cells = line.split('\t')
+        yield cells[0], cells[2], cells[2] if cells[3] == 'same' else cells[3]
+
+
+def damaged():
+    """Captures cut anywhere, and files that are none: a line and a status, never a crash."""
+    whole = subprocess.run([sys.argv[2], 'linger0'], capture_output=True, check=True).stdout
+    for kept in (0, 3, 24, 30, 41, 5000, len(whole) - 1):
+        run = pcap(whole[:kept])
+        wrong = [] if run.returncode in (0, 1, 2, 3) and (run.returncode == 0 or run.stderr or run.returncode == 1) else [run.stderr.decode()]
+        if kept in (0, 3) and run.returncode != 2:
+            wrong.append(f'status {run.returncode}')
+        if run.stderr.count(b'\n') > 1:
+            wrong.append('more than one line of complaint')
+        ok(f'cut after {kept} octets', wrong)
+    run = pcap(b'GET / HTTP/1.1\r\n\r\n' * 9)
+    ok('no capture at all', [] if run.returncode == 2 and run.stderr.count(b'\n') == 1 else [run.stderr.decode()])
+
+
+def main():
+    if shutil.which('xz'):
+        for name, blind, read in rows('labels.tsv'):
+            octets = subprocess.run(['xz', '-dc', HERE / f'{name}.pcap.xz'], capture_output=True, check=True).stdout
+            judge(name, blind, octets, '--no-headers')
+            judge(name, read, octets)
+    else:
+        print('# xz is not installed: captures of real programs are left out')
+    for name, blind, read in rows('made.tsv'):
+        octets = subprocess.run([sys.argv[2], name], capture_output=True, check=True).stdout
+        judge(name, blind, octets, '--no-headers')
+        judge(name, read, octets)
+    damaged()
+    print(f'1..{len(ran)}')
+
+
+if __name__ == '__main__':
+    main()
