@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -65,7 +66,7 @@ static const struct opt opts[] = {
 struct pcap_run {
 	const struct pcap_cfg *cfg;
 	FILE *out;
-	struct style style;
+	struct style style, line_style; /* of all; of a line for each connection, which has its number before it */
 	struct flows *flows;
 	struct services services;
 	int err; /* of services_add() */
@@ -78,13 +79,26 @@ struct pcap_run {
 
 /* ---- records ---- */
 
+enum { NUMBER_WIDTH = 7, LINE_MAX_WIDTH = 400, LINE_MIN_WIDTH = 40 };
+
+/* Lines are cut to fit a terminal, and nowhere else. */
+static struct style line_style(FILE *out, struct style st)
+{
+	bool tty = fileno(out) >= 0 && isatty(fileno(out));
+
+	st.width = !tty                                       ? LINE_MAX_WIDTH
+		   : st.width > NUMBER_WIDTH + LINE_MIN_WIDTH ? st.width - NUMBER_WIDTH
+							      : LINE_MIN_WIDTH;
+	return st;
+}
+
 static void print_conn(struct pcap_run *r, const struct conn *c)
 {
 	struct json j;
 
 	if (!r->cfg->json) {
 		fprintf(r->out, "%6llu ", (unsigned long long)r->n);
-		report_close_text(r->out, c, 0, &r->style);
+		report_close_text(r->out, c, 0, &r->line_style);
 		return;
 	}
 	json_begin(&j, r->out, false);
@@ -141,8 +155,7 @@ static void counts_text(const struct pcap_run *r)
 	const struct flows_counts *n = flows_counts(r->flows);
 	uint64_t unread = n->frames[FRAME_CUT] + n->frames[FRAME_BAD];
 
-	fprintf(r->out, "%s TCP segments in %s, %s connections", num(n->frames[FRAME_TCP]).s,
-		seconds_text((double)(n->last - n->first) / 1e9).s, num(n->conns).s);
+	fprintf(r->out, "%s TCP segments", num(n->frames[FRAME_TCP]).s);
 	if (n->doubles)
 		fprintf(r->out, "; %s segments were captured twice", num(n->doubles).s);
 	if (n->frames[FRAME_FRAGMENT])
@@ -302,6 +315,7 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 
 	if (code)
 		return code;
+	r.line_style = line_style(out, r.style);
 	if (getrandom(&flows.key, sizeof(flows.key), 0) != sizeof(flows.key))
 		return complain(EXIT_INTERNAL, "getrandom: %s", strerror(errno));
 	r.flows = flows_new(&flows);

@@ -93,10 +93,35 @@ static bool is_sent_again(struct half *h, seq_t from, seq_t to, nsec_t at)
 	return true;
 }
 
+/* ---- the end ---- */
+
+static void over(struct flow *f, enum side by, bool reset)
+{
+	struct conn *c = &f->rec->conn;
+
+	if (is_over(c))
+		return;
+	c->first = by;
+	c->unanswered = reader_unanswered(&f->rec->reader, c, by, reset);
+}
+
+/* The number that was not captured was its FIN: text of one octet is rare, and nothing came after it. */
+static void infer_fin(struct flow *f, enum side by, nsec_t at)
+{
+	struct half *h = &f->half[by];
+
+	if (h->fin || !h->one_unseen)
+		return;
+	h->fin = h->fin_unseen = true;
+	f->rec->conn.fin[by] = at;
+	f->rec->conn.bytes[by]--;
+	over(f, by, false);
+}
+
 /* ---- acknowledgements ---- */
 
 /* The side whose octets these are has been heard up to here. */
-static void note_ack(struct flow *f, enum side sender, seq_t ack)
+static void note_ack(struct flow *f, enum side sender, seq_t ack, nsec_t at)
 {
 	struct half *h = &f->half[sender];
 	struct conn *c = &f->rec->conn;
@@ -106,9 +131,12 @@ static void note_ack(struct flow *f, enum side sender, seq_t ack)
 	if (has_far(h, ack))
 		return;
 	if (seq_lt(h->max, ack)) { /* what was not captured was sent all the same */
+		h->one_unseen = seq_eq(ack, seq_add(h->max, 1));
 		c->bytes[sender] += (uint32_t)seq_diff(ack, h->max);
 		c->seen |= SEEN_HOLES;
 		h->max = ack;
+		if (is_over(c))
+			infer_fin(f, sender, at);
 	}
 	stream_heard(f, sender, ack);
 	if (h->acks && seq_le(ack, h->acked))
@@ -151,6 +179,7 @@ static void new_text(struct flow *f, enum side by, const struct frame *fr, nsec_
 	try_after_silence(f, by, to, at);
 	c->bytes[by] += (uint32_t)seq_diff(to, h->max);
 	h->max = to;
+	h->one_unseen = false;
 	if (c->first == other(by) && !f->late_at) {
 		f->late_at = at;
 		f->late_from = from;
@@ -171,6 +200,8 @@ static void old_segment(struct flow *f, enum side by, const struct frame *fr, ns
 {
 	struct half *h = &f->half[by];
 
+	if (fr->len && seq_eq(text_to(fr), h->max))
+		h->one_unseen = false;
 	if (is_probe(f, by, fr))
 		return;
 	if (fr->len && !is_sent_again(h, text_from(fr), text_to(fr), at))
@@ -180,25 +211,17 @@ static void old_segment(struct flow *f, enum side by, const struct frame *fr, ns
 		h->tries++;
 }
 
-/* ---- the end ---- */
-
-static void over(struct flow *f, enum side by, bool reset)
-{
-	struct conn *c = &f->rec->conn;
-
-	if (is_over(c))
-		return;
-	c->first = by;
-	c->unanswered = reader_unanswered(&f->rec->reader, c, by, reset);
-}
+/* ---- FIN and RST ---- */
 
 static void take_fin(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct conn *c = &f->rec->conn;
 	struct half *h = &f->half[by], *peer = &f->half[other(by)];
 
+	h->fin_unseen = false;
 	if (h->fin)
 		return;
+	infer_fin(f, other(by), at);
 	if (seq_lt(h->max, text_to(fr))) {
 		hole_add(h, h->max, text_to(fr), at);
 		c->bytes[by] += (uint32_t)seq_diff(text_to(fr), h->max);
@@ -357,7 +380,7 @@ static void take_text(struct flow *f, enum side by, const struct frame *fr, nsec
 static enum track take(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct half *h = &f->half[by];
-	bool fresh = (fr->flags & F_SYN && !h->known) || (fr->flags & F_FIN && !h->fin);
+	bool fresh = (fr->flags & F_SYN && !h->known) || (fr->flags & F_FIN && (!h->fin || h->fin_unseen));
 
 	if (frame_span(fr) && is_double(h, fr, at))
 		return TRACK_DOUBLE;
@@ -370,7 +393,7 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 	if (has_far(h, fr->seq))
 		return TRACK_IGNORED;
 	if (fr->flags & F_ACK)
-		note_ack(f, other(by), fr->ack);
+		note_ack(f, other(by), fr->ack, at);
 	h->zero_wnd = fr->wnd == 0;
 	if (fr->len && seq_lt(h->max, text_to(fr)) && !h->fin)
 		take_text(f, by, fr, at);

@@ -33,6 +33,8 @@ struct recent { /* of a segment, to know it again when it was captured twice */
 struct half {
 	bool known; /* numbers below are valid */
 	bool fin; /* sent; max is one past it */
+	bool fin_unseen; /* not captured, but acknowledged */
+	bool one_unseen; /* the highest number was acknowledged and not captured: an octet or the FIN */
 	bool acks; /* acked is valid */
 	bool zero_wnd; /* this side announces a window of 0 */
 	uint8_t n_holes, next_recent, n_held;

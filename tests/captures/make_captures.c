@@ -544,7 +544,7 @@ static void write_capture(const struct made *m, unsigned times)
 	for (unsigned i = 0; i < times; i++) {
 		for (size_t k = 0; k < all.n; k++) {
 			for (unsigned c = 0; c < (m->copies ? m->copies : 1); c++)
-				put_packet(m, &all.packets[k], all.packets[k].at + i * length + c * 2000U);
+				put_packet(m, &all.packets[k], all.packets[k].at + i * length + (nsec_t)c * 2000);
 			number_again(&all.packets[k]);
 		}
 	}

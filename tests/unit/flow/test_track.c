@@ -196,6 +196,42 @@ TEST(fins__crossed__told_so)
 	assert_int_equal(h.v[0].first, SIDE_SERVER);
 }
 
+TEST(fin__not_captured__known_by_its_acknowledgement)
+{
+	for (unsigned lost = 0; lost < 2; lost++) { /* the first, the second */
+		asked_and_answered();
+		t.mute = lost == 0;
+		talk_seg(&t, SIDE_SERVER, F_FIN | F_ACK, NULL, 0);
+		t.mute = lost == 1;
+		talk_seg(&t, SIDE_CLIENT, F_FIN | F_ACK, NULL, 0);
+		t.mute = false;
+		talk_seg(&t, SIDE_SERVER, F_ACK, NULL, 0);
+		talk_wait(&t, 9 * NSEC_PER_S);
+		assert_int_equal(heard_one(&h)->first, SIDE_SERVER);
+		assert_int_equal(h.v[0].how, END_FIN);
+		assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_HOLES);
+		assert_int_equal(h.v[0].bytes[0] + h.v[0].bytes[1], 8);
+	}
+}
+
+TEST(fin__captured_after_its_acknowledgement__it_was_first)
+{
+	nsec_t late;
+
+	asked_and_answered();
+	t.mute = true;
+	talk_seg(&t, SIDE_SERVER, F_FIN | F_ACK, NULL, 0);
+	late = t.now;
+	t.mute = false;
+	talk_seg(&t, SIDE_CLIENT, F_FIN | F_ACK, NULL, 0);
+	t.now = late;
+	talk_odd(&t, SIDE_SERVER, F_FIN | F_ACK, seq_sub(t.nxt[SIDE_SERVER], 1), seq_sub(t.nxt[SIDE_CLIENT], 1), 0);
+	talk_seg(&t, SIDE_SERVER, F_ACK, NULL, 0);
+	assert_int_equal(heard_one(&h)->first, SIDE_SERVER);
+	assert_int_equal(h.v[0].retransmits[SIDE_SERVER], 0);
+	assert_false(h.v[0].crossed);
+}
+
 TEST(fin__sent_again__the_first_counts)
 {
 	nsec_t at;
@@ -439,6 +475,7 @@ RUN(T(connection__whole__record_has_it_all), T(connection__finished__handed_over
     T(window_closed__probed_with_an_octet__not_sent_again), T(overtaken__within_a_millisecond__not_sent_again),
     T(lost_on_the_way__filled_after_a_round_trip__sent_again),
     T(capture_lost_some__acknowledged__bytes_count_and_the_record_says_so), T(fins__crossed__told_so),
+    T(fin__not_captured__known_by_its_acknowledgement), T(fin__captured_after_its_acknowledgement__it_was_first),
     T(fin__sent_again__the_first_counts), T(half_close__answer_after_the_fin__accepted),
     T(stale_reuse__question_after_the_fin__late_data), T(reset__nothing_outstanding__clean),
     T(reset__while_the_peer_still_sends__unread), T(reset__the_peers_data_on_the_way__unread),
