@@ -296,7 +296,7 @@ static void cut(struct reader *r, struct conn *c, enum side by)
 		lose(r, v);
 		return;
 	}
-	c->http |= HTTP_CUT;
+	c->http |= by == SIDE_CLIENT ? HTTP_REQUEST_CUT : HTTP_RESPONSE_CUT;
 	v->part = PART_LOST;
 	if (by == SIDE_CLIENT) {
 		if (in_head)

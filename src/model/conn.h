@@ -54,7 +54,8 @@ enum { /* struct conn.http: said by at least one message on this connection */
        HTTP_RESPONSE_10 = 8,
        HTTP_REQUEST_KEEP = 16, /* Connection: keep-alive */
        HTTP_RESPONSE_KEEP = 32,
-       HTTP_CUT = 64, /* some headers were not captured to their end: what was not said may have been */
+       HTTP_REQUEST_CUT = 64, /* some headers were not captured to their end: what was not said may have been */
+       HTTP_RESPONSE_CUT = 128,
 };
 
 enum { CONN_TOKEN = 32, CONN_COMM = 16 };

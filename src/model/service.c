@@ -176,15 +176,15 @@ static void count_words(struct service *v, const struct conn *c)
 		v->keep_alive_s = c->keep_alive_s;
 	if (c->keep_alive_max)
 		v->keep_alive_max = c->keep_alive_max;
-	v->headers += !(c->http & HTTP_CUT);
-	if (c->http & HTTP_CUT)
-		return;
 	if (c->http & HTTP_REQUEST_CLOSE)
 		v->ask_request++;
-	else if ((c->http & HTTP_REQUEST_10) && !(c->http & HTTP_REQUEST_KEEP))
+	else if (c->http & HTTP_REQUEST_10 && !(c->http & (HTTP_REQUEST_KEEP | HTTP_REQUEST_CUT)))
 		v->ask_request_10++;
+	else if (c->http & (HTTP_REQUEST_CUT | HTTP_RESPONSE_CUT)) /* what was not said may have been */
+		return;
 	else if ((c->http & HTTP_RESPONSE_CLOSE) || ((c->http & HTTP_RESPONSE_10) && !(c->http & HTTP_RESPONSE_KEEP)))
 		v->ask_response++;
+	v->headers++;
 }
 
 /* The server had answered everything and was idle when it closed; then a request came, and met a RST (RFC 9112 9.3.1). */

@@ -208,7 +208,7 @@ TEST(http__snap_length_in_the_head__what_was_there_counts)
 	closed_by(SIDE_SERVER);
 	assert_int_equal(h.v[0].requests, 3);
 	assert_int_equal(h.v[0].responses, 3);
-	assert_int_equal(h.v[0].http, HTTP_REQUEST_10 | HTTP_CUT);
+	assert_int_equal(h.v[0].http, HTTP_REQUEST_10 | HTTP_REQUEST_CUT | HTTP_RESPONSE_CUT);
 	assert_string_equal(h.v[0].server, "x");
 	assert_true(h.v[0].seen & SEEN_HEADERS);
 	assert_false(h.v[0].unanswered);
