@@ -202,19 +202,22 @@ TEST(widened_window__lasts_for_16_recoveries)
 
 TEST(timeout__what_was_sent_just_now__is_not_lost)
 {
-	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", .sack = true);
-	struct conn *c = rig_conn(&r);
+	for (int sack = 0; sack <= 1; sack++) {
+		FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", .sack = sack);
+		struct conn *c = rig_conn(&r);
 
-	fly(&r, 0, 4);
-	rig_pass(&r, RTT_MS * MS);
-	ack_segments(&r, 1);
-	rig_pass(&r, 250 * MS);
-	fly(&r, 4, 2);
-	rig_pass(&r, 50 * MS);
-	expect_segment(&r, 1);
-	EXPECT_COUNT(&r, timeouts, 1);
-	assert_int_equal(c->board.lost, 3); /* a round trip has not passed since the two were sent */
-	check_board(&r);
+		fly(&r, 0, 4);
+		rig_pass(&r, RTT_MS * MS);
+		ack_segments(&r, 1);
+		rig_pass(&r, 250 * MS);
+		fly(&r, 4, 2);
+		rig_pass(&r, 50 * MS);
+		expect_segment(&r, 1);
+		EXPECT_COUNT(&r, timeouts, 1);
+		/* A round trip has not passed since the two were sent. Without SACK RACK knows of none. */
+		assert_int_equal(c->board.lost, sack ? 3 : 5);
+		check_board(&r);
+	}
 }
 
 /* Losing a retransmission is congestion anew, also after a timeout. */
@@ -373,6 +376,20 @@ TEST(dsack_of_a_probe__does_not_widen)
 	assert_int_equal(rig_conn(&r)->rec.rack.steps, 1);
 }
 
+/* The DSACK came with nothing new, so it waits for the next round trip that is measured. */
+TEST(dsack_alone__widens_with_the_next_ack)
+{
+	FLIGHT(r, .sack = true);
+	const struct rack *k = &rig_conn(&r)->rec.rack;
+	uint32_t n = reordered(&r, 2);
+
+	SACK_IN(&r, n, 6, 7);
+	assert_int_equal(k->steps, 1);
+	assert_true(k->dsack_seen);
+	ack_segments(&r, n + 1);
+	assert_int_equal(k->steps, 2);
+}
+
 RUN(T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits_a_quarter_of_the_round_trip),
     T(reordering__that_heals_in_time__is_no_loss), T(tcp_recovery__without_a_threshold__waits_for_the_timer),
     T(retransmitted__ack_of_the_original__proves_nothing),
@@ -383,4 +400,4 @@ RUN(T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits
     T(sack_of_what_was_sent_after_the_oldest__leaves_the_timeout),
     T(lone_short_segment__is_no_measure_of_the_least_round_trip), T(two_short_segments__are_a_measure),
     T(reordering_window__never_beyond_a_round_trip), T(dsack__nothing_was_reordered__does_not_widen),
-    T(dsack_of_a_probe__does_not_widen))
+    T(dsack_of_a_probe__does_not_widen), T(dsack_alone__widens_with_the_next_ack))

@@ -463,6 +463,81 @@ TEST(newreno__partial_ack__duplicates_that_are_left_count)
 	check_board(&r);
 }
 
+/* RFC 6298 3, Karn: which of the two it was, nobody knows, and what came with it waited for it. But timestamps tell (RFC 7323 4.1). */
+TEST(timeout__ack_of_all__measures_by_timestamps_only)
+{
+	for (int ts = 0; ts <= 1; ts++) {
+		FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0", .sack = true, .ts = ts);
+		struct conn *c = rig_conn(&r);
+
+		fly(&r, 0, 4);
+		rig_pass(&r, 300 * MS);
+		expect_segment(&r, 0);
+		assert_int_equal(c->backoff, 1);
+		rig_pass(&r, RTT_MS * MS);
+		ack_segments(&r, 4);
+		assert_int_equal(c->backoff, !ts);
+		assert_in_range(c->srtt8_us / 8000, RTT_MS - 1, RTT_MS + 1);
+	}
+}
+
+/* Small ones become one, but no more than 16 entries move for it, and none that the peer has. */
+TEST(small_segments__far_behind_the_oldest__stay_as_they_are)
+{
+	for (uint32_t hole = 15; hole <= 16; hole++) {
+		FLIGHT(r, .sack = true);
+		int on = 1;
+		struct seg s = {.flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .opts.n_sack = 2};
+
+		assert_int_equal(la_setsockopt(r.h, r.s, LA_TCP_NODELAY, &on, sizeof(on)), 0);
+		rig_conn(&r)->cc.cwnd = 40;
+		for (uint32_t i = 0; i < 30; i++) {
+			put(&r, 100);
+			expect_text(&r, i * 100, 100);
+		}
+		rig_pass(&r, RTT_MS * MS);
+		s.opts.sack[0].from = seq(ISS + 1 + r.shift + 100);
+		s.opts.sack[0].to = seq(ISS + 1 + r.shift + hole * 100);
+		s.opts.sack[1].from = seq(ISS + 1 + r.shift + (hole + 2) * 100);
+		s.opts.sack[1].to = seq(ISS + 1 + r.shift + 30 * 100);
+		rig_in(&r, s);
+		expect_text(&r, 0, 100);
+		expect_text(&r, hole * 100, hole == 15 ? 200 : 100);
+		check_board(&r);
+	}
+}
+
+/* As Linux: what the application pushed is pushed again. */
+TEST(sent_again__psh_as_the_first_time)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_early_retrans = 0\nnet.ipv4.tcp_frto = 0", .sack = true);
+
+	put(&r, 500);
+	assert_true(rig_out(&r));
+	assert_int_equal(r.out.seg.flags, F_ACK | F_PSH);
+	rig_pass(&r, 310 * MS);
+	assert_true(rig_out(&r));
+	EXPECT_COUNT(&r, retrans_segs, 1);
+	assert_int_equal(r.out.seg.flags, F_ACK | F_PSH);
+}
+
+/* Two of one ACK: the older one says how long an answer may take (RFC 6298), the younger one how long the path is. */
+TEST(ack_of_two__older_for_the_timeout__younger_for_the_path)
+{
+	for (int sack = 0; sack <= 1; sack++) {
+		FLIGHT(r, .sack = sack);
+		struct conn *c = rig_conn(&r);
+
+		fly(&r, 0, 1);
+		rig_pass(&r, 40 * MS);
+		fly(&r, 1, 1);
+		rig_pass(&r, (RTT_MS - 1) * MS);
+		ack_segments(&r, 2);
+		assert_int_equal(c->srtt8_us, 8 * RTT_MS * 1000 + (40 - 1) * 1000);
+		assert_int_equal(rtt_min_us(c), (RTT_MS - 1) * 1000);
+	}
+}
+
 RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
     T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
     T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
@@ -474,4 +549,6 @@ RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__i
     T(full_scoreboard__holds_new_text_back), T(sack_fills_a_hole_late__reordering),
     T(sack_fills_a_hole_late__path_got_narrower__no_reordering),
     T(timeout__reordering_was_believed_too_much__falls_back), T(peer_takes_back__duplicates__do_not_put_it_off),
-    T(reordering__is_bounded_by_tcp_max_reordering), T(newreno__partial_ack__duplicates_that_are_left_count))
+    T(reordering__is_bounded_by_tcp_max_reordering), T(newreno__partial_ack__duplicates_that_are_left_count),
+    T(timeout__ack_of_all__measures_by_timestamps_only), T(small_segments__far_behind_the_oldest__stay_as_they_are),
+    T(sent_again__psh_as_the_first_time), T(ack_of_two__older_for_the_timeout__younger_for_the_path))

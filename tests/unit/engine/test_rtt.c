@@ -166,9 +166,29 @@ TEST(least_round_trip__of_the_last_five_minutes)
 	e.now = 0;
 }
 
+/* A few samples are enough: one of each part of the window succeeds the least when that is too old. */
+TEST(least_round_trip__has_successors_of_each_part_of_the_window)
+{
+	struct conn c = fresh(200, 120000);
+
+	e.now = NSEC_PER_S;
+	rtt_min_sample(&c, 10000);
+	e.now += 80 * NSEC_PER_S;
+	rtt_min_sample(&c, 30000);
+	e.now += 160 * NSEC_PER_S;
+	rtt_min_sample(&c, 40000);
+	assert_int_equal(rtt_min_us(&c), 10000);
+	e.now += 61 * NSEC_PER_S;
+	rtt_min_sample(&c, 50000);
+	assert_int_equal(rtt_min_us(&c), 30000);
+	e.now += 80 * NSEC_PER_S;
+	rtt_min_sample(&c, 60000);
+	assert_int_equal(rtt_min_us(&c), 40000);
+}
+
 RUN(T(before_a_sample__one_second), T(first_sample__srtt_is_it_and_rttvar_half),
     T(next_samples__by_an_eighth_and_a_quarter), T(shorter_round_trip__raises_the_deviation_little),
     T(variation__falls_by_a_quarter_a_round), T(steady_round_trips__the_floor_stands_on_top_of_srtt),
     T(no_time_at_all__counts_as_a_microsecond), T(backoff__doubles_up_to_the_maximum),
     T(maximum__holds_for_samples_of_any_length), T(no_sample_in_the_handshake__three_seconds),
-    T(least_round_trip__of_the_last_five_minutes))
+    T(least_round_trip__of_the_last_five_minutes), T(least_round_trip__has_successors_of_each_part_of_the_window))

@@ -296,6 +296,20 @@ TEST(probe__was_new__ack_beyond_it__no_reduction)
 	EXPECT_COUNT(&r, loss_probe_recovery, 0);
 }
 
+/* The alarm rang, and before anything is taken from the engine there is an answer. */
+TEST(probe_is_due__ack__none_goes)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 4);
+	r.now += (2 * RTT_MS + 2) * MS;
+	la_advance(r.h, r.now);
+	assert_true(rig_conn(&r)->rec.tlp_due);
+	ack_segments(&r, 2);
+	EXPECT_SILENCE(&r);
+	EXPECT_COUNT(&r, loss_probes, 0);
+}
+
 RUN(T(tail_lost__a_probe_after_two_round_trips), T(probe__takes_what_is_new_first),
     T(probe__repaired_a_loss__the_window_is_reduced), T(probe__dsack__both_came__no_reduction),
     T(tcp_early_retrans_0__no_probe), T(probe__of_one_segment__waits_for_a_delayed_ack),
@@ -303,4 +317,5 @@ RUN(T(tail_lost__a_probe_after_two_round_trips), T(probe__takes_what_is_new_firs
     T(probe__ack_with_dsack__both_came__no_reduction), T(probe__ack_beyond_it_with_dsack__both_came__no_reduction),
     T(probe__pure_duplicate__both_came__no_reduction), T(probe__same_ack_for_another_reason__says_nothing_of_it),
     T(probe__was_new__acknowledged__over), T(probe__is_out__the_next_alarm_is_the_timeout), T(recovery__no_probe),
-    T(segments_in_a_trickle__the_oldest_does_not_wait_longer), T(probe__was_new__ack_beyond_it__no_reduction))
+    T(segments_in_a_trickle__the_oldest_does_not_wait_longer), T(probe__was_new__ack_beyond_it__no_reduction),
+    T(probe_is_due__ack__none_goes))
