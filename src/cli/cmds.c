@@ -2,8 +2,8 @@
 #include "cli/cmds.h"
 
 const struct cmd *const cmds[] = {
-	&cmd_status,       &cmd_top, &cmd_doctor, &cmd_explain, &cmd_knobs,   &cmd_pcap,
-	&cmd_capabilities, &cmd_lab, &cmd_bench,  &cmd_sim,     &cmd_interop,
+	&cmd_status, &cmd_top,          &cmd_doctor, &cmd_trace, &cmd_run, &cmd_pcap,    &cmd_explain,
+	&cmd_knobs,  &cmd_capabilities, &cmd_lab,    &cmd_bench, &cmd_sim, &cmd_interop,
 };
 const size_t n_cmds = ARRAY_LEN(cmds);
 

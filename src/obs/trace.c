@@ -24,6 +24,7 @@ struct trace {
 	struct trace_source source;
 	void (*sink)(void *ctx, const struct conn *c);
 	void *ctx;
+	struct trace_ports ports;
 	struct conn held[HELD]; /* a RST of ours may still explain them */
 	size_t n_held, n_old; /* the first n_old were there before this look */
 };
@@ -60,7 +61,7 @@ static void on_rst(struct trace *t, const struct event_rst *e)
 			trace_close_amend(&t->held[i], e);
 			return;
 		}
-	if (trace_late_rst(e, &c))
+	if (trace_late_rst(&t->source, e, &c))
 		t->sink(t->ctx, &c);
 }
 
@@ -120,6 +121,7 @@ static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 		.jiffy = (nsec_t)tick.tv_nsec + (nsec_t)tick.tv_sec * NSEC_PER_S,
 		.parts = trace_load_parts(t->load),
 		.names = t->names,
+		.ports = &t->ports,
 	};
 	return err;
 }

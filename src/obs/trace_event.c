@@ -48,14 +48,26 @@ static void set_tuple(const struct event_tuple *t, enum side local, struct conn 
 	c->cookie = t->cookie;
 }
 
-/* Without its SYN the higher port is taken for the client's. */
-static enum side guess_local(const struct event_tuple *t) { return t->lport > t->pport ? SIDE_CLIENT : SIDE_SERVER; }
+static bool served(const struct trace_ports *p, uint16_t port) { return p->bit[port / 8] & 1U << port % 8; }
 
-static enum side local_of(const struct event_close *e)
+/* Without its SYN: the port on which others were accepted is the server's, else the lower one. */
+static enum side guess_local(const struct trace_source *s, const struct event_tuple *t)
+{
+	bool ours = served(s->ports, t->lport), theirs = served(s->ports, t->pport);
+
+	if (ours != theirs)
+		return ours ? SIDE_SERVER : SIDE_CLIENT;
+	return t->lport > t->pport ? SIDE_CLIENT : SIDE_SERVER;
+}
+
+static enum side local_of(const struct trace_source *s, const struct event_close *e)
 {
 	if (!(e->track.flags & TRACK_SYN))
-		return guess_local(&e->t);
-	return e->track.flags & TRACK_PASSIVE ? SIDE_SERVER : SIDE_CLIENT;
+		return guess_local(s, &e->t);
+	if (!(e->track.flags & TRACK_PASSIVE))
+		return SIDE_CLIENT;
+	s->ports->bit[e->t.lport / 8] |= (uint8_t)(1U << e->t.lport % 8);
+	return SIDE_SERVER;
 }
 
 static void set_times(const struct event_close *e, struct conn *c)
@@ -242,8 +254,9 @@ bool trace_close(const struct trace_source *s, const struct event_close *e, stru
 {
 	if (e->from == K_SYN_RECV && !e->track.at[2])
 		return false;
-	*ret = (struct conn){.seen = SEEN_END | (e->track.flags & TRACK_SYN ? SEEN_SYN : 0), .first = SIDE_NONE};
-	set_tuple(&e->t, local_of(e), ret);
+	*ret = (struct conn){
+		.seen = SEEN_END | (e->track.flags & TRACK_SYN ? SEEN_SYN : 0), .first = SIDE_NONE, .grain = s->jiffy};
+	set_tuple(&e->t, local_of(s, e), ret);
 	set_times(e, ret);
 	set_data(s, e, ret);
 	set_states(e, ret);
@@ -271,12 +284,13 @@ void trace_close_amend(struct conn *c, const struct event_rst *e)
 		answered_late(c, e->now);
 }
 
-bool trace_late_rst(const struct event_rst *e, struct conn *ret)
+bool trace_late_rst(const struct trace_source *s, const struct event_rst *e, struct conn *ret)
 {
 	if (e->reason != REASON_TIME_WAIT)
 		return false;
-	*ret = (struct conn){.seen = SEEN_END | SEEN_HOLES, .first = SIDE_NONE, .start = e->now, .end = e->now};
-	set_tuple(&e->t, guess_local(&e->t), ret);
+	*ret = (struct conn){
+		.seen = SEEN_END | SEEN_HOLES, .first = SIDE_NONE, .start = e->now, .end = e->now, .grain = s->jiffy};
+	set_tuple(&e->t, guess_local(s, &e->t), ret);
 	answered_late(ret, e->now);
 	return true;
 }

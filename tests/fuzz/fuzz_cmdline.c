@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_cmdline.c - the whole command line. The input's words end at NUL; what follows an empty word is the file that
- * --from reads. Nothing is saved, no experiment and no interop is run, and the host is not looked at: doctor always gets that file,
+ * --from reads. Nothing is saved, no experiment, interop or program is run, and the host is not looked at: doctor always gets that file,
  * the others a namespace that cannot exist. sim and bench would make processes and files: they only get as far as --help.
  */
 #include "base/base.h"
@@ -39,7 +39,8 @@ static bool is_harmless(const struct line *l)
 	for (int i = 1; i < l->argc; i++)
 		if (begins(l->argv[i], "--sa") || strcmp(l->argv[i], "--s") == 0 || may_name_namespace(l->argv[i]))
 			return false;
-	return l->argc < 2 || (strcmp(l->argv[1], "lab") != 0 && strcmp(l->argv[1], "interop") != 0);
+	return l->argc < 2 ||
+	       (strcmp(l->argv[1], "lab") != 0 && strcmp(l->argv[1], "interop") != 0 && strcmp(l->argv[1], "run") != 0);
 }
 
 /* Returns the bytes used: the words and the empty one after them. */
@@ -84,7 +85,7 @@ static void tame(struct line *l, char *from)
 			l->argv[i] = from;
 	if (strcmp(first, "doctor") == 0)
 		insert(l, 2, from);
-	else if (strcmp(first, "status") == 0 || strcmp(first, "knobs") == 0)
+	else if (strcmp(first, "status") == 0 || strcmp(first, "knobs") == 0 || strcmp(first, "trace") == 0)
 		insert(l, 2, nowhere);
 	else if (strcmp(first, "capabilities") == 0 || strcmp(first, "bench") == 0 || strcmp(first, "sim") == 0)
 		insert(l, 2, help);

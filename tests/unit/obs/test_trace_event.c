@@ -8,16 +8,19 @@
 #define JIFFY (4 * MS)
 
 static struct trace_names names;
+static struct trace_ports ports;
 
 static const struct trace_source source = {
 	.jiffy = JIFFY,
 	.parts = {.calls = true, .reads = true, .resets = true, .reasons = true, .retransmits = true},
 	.names = &names,
+	.ports = &ports,
 };
 
 /* A client's connection, one request, closed by the client after 100 ms: 10.0.0.1:40000 > 10.0.0.2:80. */
 static struct event_close usual(void)
 {
+	memset(&ports, 0, sizeof(ports));
 	return (struct event_close){
 		.kind = EVENT_CLOSE,
 		.from = 5, /* FIN_WAIT2 */
@@ -81,6 +84,7 @@ TEST(client__closes_first_with_close__everything_is_told)
 	assert_int_equal(c.bytes[SIDE_SERVER], 500);
 	assert_int_equal(c.exchanges, 1);
 	assert_int_equal(c.rtt, 2 * MS);
+	assert_int_equal(c.grain, JIFFY);
 	assert_int_equal(c.in_state[ST_SYN_SENT], 2 * MS);
 	assert_int_equal(c.in_state[ST_ESTABLISHED], 98 * MS);
 	assert_int_equal(c.in_state[ST_FIN_WAIT_1], 100 * MS);
@@ -242,12 +246,12 @@ TEST(time_wait__answers_data__a_record_of_its_own)
 	struct event_rst rst = {.kind = EVENT_RST, .reason = REASON_TIME_WAIT, .t = e.t, .now = 9000 * MS};
 	struct conn c;
 
-	assert_true(trace_late_rst(&rst, &c));
+	assert_true(trace_late_rst(&source, &rst, &c));
 	assert_int_equal(c.first, SIDE_CLIENT); /* by its port */
 	assert_int_equal(c.late_data, 9000 * MS);
 	assert_false(conn_is_whole(&c));
 	rst.reason = REASON_ON_CLOSE;
-	assert_false(trace_late_rst(&rst, &c));
+	assert_false(trace_late_rst(&source, &rst, &c));
 }
 
 TEST(connect__refused__failed_open)
@@ -309,6 +313,22 @@ TEST(old_connection__its_syn_was_not_seen__higher_port_is_the_client)
 	assert_int_equal(c.start, 1100 * MS);
 }
 
+TEST(no_syn__the_port_was_served_before__that_end_is_the_server)
+{
+	struct event_close served = usual(), e = usual();
+
+	served.track.flags |= TRACK_PASSIVE;
+	served.t.lport = 50000;
+	assert_int_equal(made(&served).local, SIDE_SERVER);
+	e.track.flags &= ~TRACK_SYN;
+	e.t.lport = 50000;
+	e.t.pport = 45000;
+	assert_int_equal(made(&e).local, SIDE_SERVER);
+	e.t.lport = 45000;
+	e.t.pport = 50000;
+	assert_int_equal(made(&e).local, SIDE_CLIENT);
+}
+
 TEST(child__dropped_before_it_was_established__is_no_connection)
 {
 	struct event_close e = cut();
@@ -354,5 +374,6 @@ RUN(T(client__closes_first_with_close__everything_is_told),
     T(connect__refused__failed_open), T(connect__no_port_left__eaddrnotavail),
     T(established__gave_up__timeout_with_its_silence),
     T(old_connection__its_syn_was_not_seen__higher_port_is_the_client),
+    T(no_syn__the_port_was_served_before__that_end_is_the_server),
     T(child__dropped_before_it_was_established__is_no_connection),
     T(kernel__cannot_tell_close_from_shutdown__call_is_unknown), T(names__hostile_comm__is_printable))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cmds.h"
+#include "cli/complain.h"
+#include "cli/group.h"
+#include "cli/look.h"
+#include "cli/tracing.h"
+
+enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, LINGER_TICKS = 5 };
+
+struct run_cmd_cfg {
+	bool json, each, fail_given;
+	unsigned fail_on; /* enum severity */
+	const char *output;
+};
+
+static const struct run_cmd_cfg defaults = {.fail_on = SEV_WARN};
+
+static const char *const severities[] = {
+	[SEV_INFO] = "info",
+	[SEV_WARN] = "warn",
+	[SEV_CRIT] = "crit",
+	NULL,
+};
+
+static const struct opt opts[] = {
+	{.name = "fail-on",
+	 .letter = 'f',
+	 OPT_IS_ENUM(struct run_cmd_cfg, fail_on, severities),
+	 OPT_TELLS(struct run_cmd_cfg, fail_given),
+	 .metavar = "info|warn|crit",
+	 .help = "exit with 1 if a finding is at least that severe, even if the program ends well"},
+	{.name = "output",
+	 .letter = 'o',
+	 OPT_IS_STRING(struct run_cmd_cfg, output),
+	 .metavar = "FILE",
+	 .help = "write the report to FILE, not to standard error"},
+	{.name = "each", .letter = 'e', OPT_IS_FLAG(struct run_cmd_cfg, each), .help = "a line for each close, too"},
+	{.name = "json", .letter = 'j', OPT_IS_FLAG(struct run_cmd_cfg, json), .help = "one JSON object a line"},
+	{.type = OPT_END},
+};
+
+static volatile sig_atomic_t to_pass_on;
+
+static void pass_on(int signo) { to_pass_on = signo; }
+
+_Noreturn static void become(const struct group *g, char *const *argv)
+{
+	int err = group_enter(g);
+
+	if (err)
+		_exit(complain(EXIT_CANNOT_RUN, "cannot enter the control group: %s", strerror(-err)));
+	execvp(argv[0], argv);
+	_exit(complain(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", argv[0], strerror(errno)));
+}
+
+/* Looks at what ends until the program has. What a terminal's ctrl-C stops is the program, and the report follows. */
+static int wait_for(pid_t pid, struct tracing *t, int *ret_status)
+{
+	int code = 0;
+
+	while (!code && waitpid(pid, ret_status, WNOHANG) == 0) {
+		if (to_pass_on)
+			kill(pid, to_pass_on);
+		to_pass_on = 0;
+		code = tracing_step(t, TRACE_TICK_MS);
+	}
+	/* FINs that are still on their way. */
+	for (unsigned i = 0; !code && i < LINGER_TICKS; i++)
+		code = tracing_step(t, TRACE_TICK_MS);
+	return code;
+}
+
+static int start(const struct group *g, char *const *argv, struct tracing *t, int *ret_status)
+{
+	struct sigaction on = {.sa_handler = pass_on}, ignore = {.sa_handler = SIG_IGN}, old[3];
+	pid_t pid;
+	int code;
+
+	to_pass_on = 0;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		become(g, argv);
+	if (pid < 0)
+		return complain(EXIT_INTERNAL, "fork: %s", strerror(errno));
+	sigaction(SIGINT, &ignore, &old[0]);
+	sigaction(SIGQUIT, &ignore, &old[1]);
+	sigaction(SIGTERM, &on, &old[2]);
+	code = wait_for(pid, t, ret_status);
+	sigaction(SIGINT, &old[0], NULL);
+	sigaction(SIGQUIT, &old[1], NULL);
+	sigaction(SIGTERM, &old[2], NULL);
+	return code;
+}
+
+static int run_traced(const struct run_cmd_cfg *c, char *const *argv, FILE *to)
+{
+	struct tracing t = {.out = to, .json = c->json, .each = c->each, .style = look_style(to, false)};
+	struct group g = {""};
+	struct why w = {""};
+	int status = 0, worst, ended, code = group_new(&g, &w) ? complain(EXIT_INCOMPLETE, "%s", w.text) : 0;
+
+	if (code)
+		return code;
+	code = tracing_begin(&t, &(struct trace_cfg){.cgroup = g.id});
+	if (!code) {
+		code = start(&g, argv, &t, &status);
+		ended = tracing_end(&t, &worst);
+		code = code ? code : ended;
+		if (!code && c->fail_given && worst >= (int)c->fail_on)
+			code = EXIT_FINDINGS;
+		if (WIFSIGNALED(status))
+			code = EXIT_SIGNAL + WTERMSIG(status);
+		else if (WEXITSTATUS(status))
+			code = WEXITSTATUS(status);
+	}
+	group_free(&g);
+	return code;
+}
+
+static int run(const void *cfg, int argc, char *const *argv, FILE *out)
+{
+	const struct run_cmd_cfg *c = cfg;
+	FILE *to = complain_stream();
+	int code;
+
+	if (argc == 0)
+		return complain_usage("what shall be run? lastack run -- CMD ARGS");
+	if (c->output) {
+		to = fopen(c->output, "we");
+		if (!to)
+			return complain(EXIT_INTERNAL, "--output: %s: %s", c->output, strerror(errno));
+	}
+	code = run_traced(c, argv, to);
+	if (c->output && (ferror(to) | fclose(to)))
+		code = complain(EXIT_INTERNAL, "--output: cannot write %s", c->output);
+	return code;
+}
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.args = "-- CMD [ARGS...]",
+	.summary = "Run a program and report how its connections ended and why",
+	.description =
+		"Runs CMD, with all that it starts, in a control group of its own, and follows the sockets made there (as lastack trace "
+		"does). When CMD has ended it says on standard error for each service who closed, why, and what would help; "
+		"ports that ran out; requests that were lost.\n\n"
+		"Exit status: that of CMD (128 and the number of the signal that ended it); if CMD ended well, 1 for a finding at "
+		"or above --fail-on, so that a test suite can fail on it. 126, 127: CMD could not be started. 3: connections "
+		"cannot be followed here, and CMD was not run.\n\n"
+		"Needs root, like lastack trace; CMD runs as root, too, unless it says otherwise: lastack run -- setpriv --reuid=me "
+		"--init-groups make test.",
+	.examples = "sudo lastack run -- python3 client.py\n"
+		    "    how this program's connections ended\n"
+		    "sudo lastack run --fail-on warn -- make test\n"
+		    "    a test suite that fails if it leaks, resets or wastes connections\n"
+		    "sudo lastack run --json -o closes.ndjson --each -- ./bench\n"
+		    "    every close, for a program\n",
+	.opts = opts,
+	.defaults = &defaults,
+	.cfg_size = sizeof(struct run_cmd_cfg),
+	.args_max = CMD_ARGS_ANY,
+	.run = run,
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/group.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "obs/caps.h"
+#include "obs/procfile.h"
+
+enum { BUSY_TRIES = 100 };
+
+static bool mount_point(char *ret, size_t cap)
+{
+	int err;
+	char *mounts = procfile_all("/proc/self/mounts", &err);
+	bool found = mounts && mount_find(mounts, "cgroup2", ret, cap);
+
+	free(mounts);
+	return found;
+}
+
+/* The number of its inode is the id on 64-bit kernels. */
+static uint64_t inode(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+uint64_t group_id(const char *path)
+{
+	char where[256], full[768];
+
+	if (path[0] == '/' && strncmp(path, "/sys/", 5) == 0)
+		return inode(path);
+	if (!mount_point(where, sizeof(where))) {
+		errno = ENODEV;
+		return 0;
+	}
+	snprintf(full, sizeof(full), "%s/%s", where, path);
+	return inode(full);
+}
+
+/* The folder of our own group. */
+static int own(char *ret, size_t cap, struct why *w)
+{
+	char where[256], line[512];
+	const char *cursor;
+	int err;
+	char *text = procfile_all("/proc/self/cgroup", &err);
+
+	cursor = text;
+	if (text && mount_point(where, sizeof(where)))
+		while (next_line(&cursor, line, sizeof(line)))
+			if (strncmp(line, "0::", 3) == 0) {
+				free(text);
+				snprintf(ret, cap, "%s%s", where, strcmp(line + 3, "/") == 0 ? "" : line + 3);
+				return 0;
+			}
+	free(text);
+	why_set(w, "cgroup2 is not mounted");
+	return -ENODEV;
+}
+
+int group_new(struct group *ret, struct why *w)
+{
+	char mine[400];
+	int err = own(mine, sizeof(mine), w);
+
+	if (err)
+		return err;
+	snprintf(ret->path, sizeof(ret->path), "%s/lastack-run-%d", mine, getpid());
+	if (mkdir(ret->path, 0755) < 0)
+		return why_errno(w, errno, "cannot make a control group at %s", ret->path);
+	ret->id = inode(ret->path);
+	return 0;
+}
+
+static int move(const char *folder, const char *pid)
+{
+	char file[600];
+	FILE *f;
+	int err = 0;
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", folder);
+	f = fopen(file, "we");
+	if (!f)
+		return -errno;
+	if (fputs(pid, f) < 0)
+		err = -EIO;
+	if (fclose(f) != 0)
+		err = -errno;
+	return err;
+}
+
+int group_enter(const struct group *g) { return move(g->path, "0"); }
+
+void group_free(struct group *g)
+{
+	char mine[400], file[600], line[32];
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", g->path);
+	for (unsigned i = 0; i < BUSY_TRIES && rmdir(g->path) < 0 && errno == EBUSY; i++) {
+		int err;
+		char *procs = procfile_all(file, &err);
+		const char *cursor = procs;
+
+		if (procs && own(mine, sizeof(mine), NULL) == 0)
+			while (next_line(&cursor, line, sizeof(line)))
+				(void)move(mine, line);
+		free(procs);
+	}
+	g->path[0] = '\0';
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* group.h - control groups (cgroup2): the id of one, and one of our own for a program and all that it starts. */
+#pragma once
+#include "base/why.h"
+
+/* The id of the group with that folder, or that path below the mount of cgroup2; 0: there is none (errno). */
+uint64_t group_id(const char *path);
+
+struct group {
+	char path[512];
+	uint64_t id;
+};
+
+/* Below our own group, so that limits stay as they are. 0 or -errno. */
+int group_new(struct group *ret, struct why *w);
+int group_enter(const struct group *g); /* the calling process does. 0 or -errno */
+
+/* Whoever is left in it goes back to our own group. */
+void group_free(struct group *g);

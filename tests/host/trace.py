@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""trace.py LASTACK FILL: lastack trace and run on the running kernel, in network namespaces of their own: each way to end a
+connection, whose process is named and whose is not. TAP. Skipped where BPF programs do not load."""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import host
+from host import LASTACK, Skip, in_new_namespace, run, shell, test
+
+host.tests.clear()
+
+
+class Tracing:
+    """lastack trace --json in the background; it follows sockets from when `with` begins."""
+
+    def __init__(self, *args):
+        self.args = args
+
+    def __enter__(self):
+        try:
+            return self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def begin(self):
+        self.p = subprocess.Popen([LASTACK, 'trace', '--json', '--netns', 'self', *self.args], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        self.text = b''
+        # It is ready when it reports a connection of ours: probes, until one is seen.
+        listener = socket.create_server(('127.0.0.1', 9))
+        deadline = time.monotonic() + 20
+        while b':9"' not in self.text:
+            if self.p.poll() is not None:
+                why = self.p.stderr.read().decode()
+                raise Skip(why.strip()) if self.p.returncode == 3 else AssertionError(why)
+            assert time.monotonic() < deadline, 'lastack trace does not begin'
+            socket.create_connection(('127.0.0.1', 9)).close()
+            listener.accept()[0].close()
+            if select.select([self.p.stdout], [], [], 0.05)[0]:
+                self.text += os.read(self.p.stdout.fileno(), 65536)
+        listener.close()
+        return self
+
+    def __exit__(self, *_):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.communicate()
+
+    def record(self):
+        while b'\n' not in self.text:
+            more = os.read(self.p.stdout.fileno(), 65536)
+            assert more, 'lastack trace ended'
+            self.text += more
+        line, _, self.text = self.text.partition(b'\n')
+        return json.loads(line)
+
+    def until(self, condition):
+        """Records as they come, until the condition holds for all of them."""
+        seen = []
+        while not condition(seen):
+            record = self.record()
+            if not record['server'].endswith(':9'):
+                seen.append(record)
+        return seen
+
+    def both(self, port):
+        """The records of both ends of one connection to this port: client's, server's."""
+        def of(seen, local):
+            return [r for r in seen if r['server'].endswith(f':{port}') and r['local'] == local]
+        seen = self.until(lambda s: of(s, 'client') and of(s, 'server'))
+        return of(seen, 'client')[0], of(seen, 'server')[0]
+
+    def end(self):
+        self.p.send_signal(signal.SIGINT)
+        out, err = self.p.communicate(timeout=30)
+        assert self.p.returncode == 0, (self.p.returncode, err)
+        return json.loads((self.text + out).strip().splitlines()[-1])
+
+
+def connected(port, family=socket.AF_INET):
+    address = '127.0.0.1' if family == socket.AF_INET else '::1'
+    listener = socket.create_server((address, port), family=family)
+    client = socket.create_connection((address, port))
+    server = listener.accept()[0]
+    listener.close()
+    return client, server
+
+
+def exchange(client, server, n=1):
+    for _ in range(n):
+        client.sendall(b'q' * 100)
+        server.recv(1000)
+        server.sendall(b'a' * 500)
+        client.recv(1000)
+
+
+def ours(record):
+    return record['pid'] == os.getpid() and record['comm'] == open('/proc/self/comm', encoding='ascii').read().strip()
+
+
+def until_read_eof(*socks):
+    for s in socks:
+        s.settimeout(10)
+        assert s.recv(1) == b''
+
+
+@test()
+def a_close_names_its_process_side_and_requests():
+    def body():
+        with Tracing() as t:
+            client, server = connected(8001)
+            exchange(client, server, 3)
+            client.close()
+            until_read_eof(server)
+            server.close()
+            c, s = t.both(8001)
+            for r in c, s:
+                assert (r['how'], r['first'], r['call'], r['requests']) == ('fin', 'client', 'close', 3), r
+                assert (r['client_bytes'], r['server_bytes'], r['whole']) == (300, 1500, True), r
+                assert ours(r['closer']), r
+            assert ours(c['opener']) and s['opener'] is None
+            client, server = connected(8002, socket.AF_INET6)
+            exchange(client, server)
+            server.close()
+            until_read_eof(client)
+            client.close()
+            for r in t.both(8002):
+                assert (r['how'], r['first'], r['requests'], r['server']) == ('fin', 'server', 1, '[::1]:8002'), r
+            end = t.end()
+            assert end['lost'] == 0 and end['live'], end
+    in_new_namespace(body)
+
+
+@test()
+def shutdown_exit_and_close_are_told_apart():
+    def body():
+        with Tracing() as t:
+            for port, how in ((8001, socket.SHUT_WR), (8002, socket.SHUT_RDWR)):
+                client, server = connected(port)
+                client.shutdown(how)
+                until_read_eof(server)
+                server.close()
+                client.close()
+                c, s = t.both(port)
+                assert c['call'] == 'shutdown' and s['call'] == 'close' and ours(c['closer']), (c, s)
+            client, server = connected(8003)
+            r, w = os.pipe()
+            child = os.fork()
+            if child == 0:
+                server.close()
+                os.close(w)
+                os.read(r, 1)  # until the client is ours alone
+                os.kill(os.getpid(), signal.SIGKILL)
+            client.close()
+            os.close(w)
+            os.waitpid(child, 0)
+            until_read_eof(server)
+            server.close()
+            c, s = t.both(8003)
+            assert c['call'] == 'exit' and c['closer']['pid'] == child, c
+            assert ours(c['opener']) and ours(s['closer']), (c, s)
+    in_new_namespace(body)
+
+
+@test()
+def a_reset_has_its_reason_and_the_peer_names_nobody():
+    def body():
+        with Tracing() as t:
+            client, server = connected(8001)
+            exchange(client, server)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            client.close()
+            c, s = t.both(8001)
+            assert (c['how'], c['first'], c['rst_kind'], c['call']) == ('rst', 'client', 'linger_0', 'close'), c
+            assert ours(c['closer']), c
+            assert (s['how'], s['first'], s['closer'], s['call']) == ('rst', 'client', None, 'unknown'), s
+            server.close()
+            client, server = connected(8002)
+            client.sendall(b'never read')
+            while not shell("ss -Htn state established 'sport = 8002'").split()[0] == '10':
+                pass
+            server.close()
+            c, s = t.both(8002)
+            assert (s['first'], s['rst_kind'], s['unanswered']) == ('server', 'unread', True) and ours(s['closer']), s
+            assert c['closer'] is None and c['first'] == 'server', c
+            client.close()
+    in_new_namespace(body)
+
+
+@test()
+def a_request_on_a_closed_connection_is_late_data():
+    def body():
+        with Tracing() as t:
+            client, server = connected(8001)
+            exchange(client, server)
+            server.close()
+            while 'FIN-WAIT-2' not in shell('ss -Htan sport = 8001'):
+                pass
+            client.sendall(b'again')
+            try:
+                client.recv(1)
+            except ConnectionResetError:
+                pass
+            seen = t.until(lambda s: any(r['local'] == 'client' for r in s))
+            c = [r for r in seen if r['local'] == 'client'][0]
+            assert (c['how'], c['first'], c['late_data'], c['rst_kind']) == ('rst', 'server', True, 'late_data'), c
+            assert any(r['local'] == 'server' and r['late_data'] for r in seen), seen
+            client.close()
+    in_new_namespace(body)
+
+
+@test()
+def a_failed_open_says_why_and_who():
+    def body():
+        with Tracing() as t:
+            subprocess.run(['sysctl', '-qw', 'net.ipv4.ip_local_port_range=50000 50003'], check=True)
+            try:
+                socket.create_connection(('127.0.0.1', 8001))
+                raise AssertionError('connected')
+            except ConnectionRefusedError:
+                pass
+            r = t.until(lambda s: s)[0]
+            assert (r['how'], r['errno'], r['rst_kind']) == ('failed_open', 111, 'refused') and ours(r['opener']), r
+            listener = socket.create_server(('127.0.0.1', 8002))
+            held = []
+            try:
+                while True:
+                    held.append(socket.create_connection(('127.0.0.1', 8002)))
+            except OSError as e:
+                assert e.errno == 99, e
+            r = t.until(lambda s: s)[0]
+            assert (r['how'], r['errno'], r['server']) == ('failed_open', 99, '127.0.0.1:8002') and ours(r['opener']), r
+            end = t.end()
+            assert any(s['no_port'] == 1 for s in end['services']), end
+            assert any(f['id'] == 'PORT001' for f in end['findings']), end['findings']
+            del listener
+    in_new_namespace(body)
+
+
+@test()
+def a_connection_that_was_there_before_is_not_whole():
+    def body():
+        client, server = connected(8001)
+        with Tracing() as t:
+            client.close()
+            until_read_eof(server)
+            server.close()
+            c, s = t.both(8001)
+            for r in c, s:
+                assert (r['whole'], r['first'], r['start'], r['requests']) == (False, 'client', None, 0), r
+    in_new_namespace(body)
+
+
+@test()
+def ctrl_c_leaves_nothing_behind():
+    def body():
+        with Tracing() as t:
+            text = ''.join(open(f'/proc/{t.p.pid}/fdinfo/{fd}', encoding='ascii').read() for fd in os.listdir(f'/proc/{t.p.pid}/fdinfo'))
+            ours_there = re.findall(r'prog_id:\s*(\d+)', text)
+            assert ours_there, text
+            t.end()
+        deadline = time.monotonic() + 10  # the kernel frees them a moment later
+        while set(ours_there) & set(re.findall(r'^(\d+):', shell('PATH=$PATH:/usr/sbin bpftool prog show'), re.M)):
+            assert time.monotonic() < deadline, 'programs are left behind'
+    in_new_namespace(body)
+
+
+@test()
+def filters_let_only_through_what_they_name():
+    def body():
+        other = ("import socket; l = socket.create_server(('127.0.0.1', 8003)); c = socket.create_connection(('127.0.0.1', 8003));"
+                 "s = l.accept()[0]; c.close(); s.close()")
+        with Tracing('--pid', str(os.getpid())) as t:
+            subprocess.run([sys.executable, '-c', other], check=True)
+            client, server = connected(8002)
+            client.close()
+            server.close()
+            seen = t.until(lambda s: any(r['server'].endswith(':8002') for r in s))
+            assert not [r for r in seen if r['server'].endswith(':8003')], seen
+    in_new_namespace(body)
+
+
+CLIENT = '''
+import os, socket
+l = socket.create_server(('127.0.0.1', 0))
+if os.fork() == 0:  # the whole tree counts
+    c = socket.create_connection(l.getsockname())
+    c.sendall(b'q')
+    c.recv(1)
+    c.close()
+    os._exit(0)
+s = l.accept()[0]
+s.recv(1)
+s.sendall(b'a')
+s.recv(1)
+s.close()
+os.wait()
+os._exit({status})
+'''
+
+
+@test()
+def run_reports_the_connections_of_a_program_and_passes_its_status_on():
+    def body():
+        def groups():
+            return shell("find $(awk '$3 == \"cgroup2\" {print $2; exit}' /proc/self/mounts) -name 'lastack-run-*'")
+
+        def run_python(status, *args):
+            return run('run', *args, '--json', '--each', '--', sys.executable, '-c', CLIENT.format(status=status))
+        p = run_python(0)
+        if p.returncode == 3:
+            raise Skip(p.stderr.strip())
+        assert p.returncode == 0, p.stderr
+        records = [json.loads(line) for line in p.stderr.splitlines()]
+        assert len(records) == 3 and records[-1]['connections'] == 2, p.stderr
+        assert {r['local'] for r in records[:2]} == {'client', 'server'}, p.stderr
+        assert all(r['first'] == 'client' and r['requests'] == 1 for r in records[:2]), p.stderr
+        assert records[0]['closer']['pid'] != records[1]['closer']['pid'], p.stderr
+        assert run_python(7).returncode == 7
+        assert run('run', '--', 'sh', '-c', 'kill -TERM $$').returncode == 128 + signal.SIGTERM
+        assert run('run', '--', '/nonexistent').returncode == 127
+        assert groups() == '', groups()
+    in_new_namespace(body)
+
+
+@test(needs_root=False)
+def without_privileges_one_line_says_what_is_missing():
+    drop = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] if os.geteuid() == 0 else []
+    for command in ['trace', '--for', '1'], ['run', '--', 'true']:
+        p = subprocess.run([*drop, LASTACK, *command], capture_output=True, text=True, check=False)
+        assert p.returncode == 3 and p.stderr.count('\n') == 1, (p.returncode, p.stderr)
+        assert re.search('root|BPF|BTF|control group', p.stderr), p.stderr
+
+
+host.main()
