@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench.py BUILD [look|churn|bulk|goodput]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
+"""bench.py BUILD [look|churn|bulk|goodput|trace]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
 rounds. Not a test: the machines are noisy. look: lastack beside ss, in a network namespace of its own. churn: the engine
 beside lwIP and the kernel; bulk: octets a second of one connection beside lwIP's; goodput:
-over random loss, in simulation, beside CUBIC's model and the kernel. docs/performance.md explains the figures."""
+over random loss, in simulation, beside CUBIC's model and the kernel. trace: a connect/close loop of the kernel with and
+without lastack trace. docs/performance.md explains the figures."""
 import json
 import os
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROUNDS, TIME_WAITS, DESTINATIONS, CLOSE_WAITS = 9, 450_000, 10_000, 10_000
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else 'build')
 LASTACK = BUILD / 'lastack'
-FILL, BARE, MEASURE, KERNEL = (BUILD / 'tests/bench' / tool for tool in ('fill', 'bare_dump', 'measure', 'kernel_churn'))
+FILL, BARE, MEASURE, KERNEL, CLOSE_LOOP = (BUILD / 'tests/bench' / tool for tool in ('fill', 'bare_dump', 'measure', 'kernel_churn', 'close_loop'))
 CHURN_ROUNDS, BULK_ROUNDS, OURS = 5, 7, 'lastack'
 
 
@@ -205,16 +209,94 @@ def goodput():
         verdict(f'Jain\'s index of {row["flows"]} flows', row['jain'], 0.95, at_least=True)
 
 
+# ---- trace: what it costs to be watched ----
+
+TRACE_ROUNDS, LOOP, HELD, HELD_PAIRS, TRACE_PROGRAMS = 9, 60_000, 8_000, 32, 5
+
+
+class Tracing:
+    """lastack trace --summary, from when it follows sockets."""
+
+    def __enter__(self):
+        self.p = subprocess.Popen([LASTACK, 'trace', '--summary', '--json'], stdout=subprocess.PIPE, text=True)
+        while sum('link_type' in text for text in self.descriptors()) < TRACE_PROGRAMS:
+            if self.p.poll() is not None:
+                sys.exit('bench: lastack trace does not run here')
+        return self
+
+    def __exit__(self, *_):
+        if self.p.poll() is None:
+            self.p.kill()
+            self.p.wait()
+
+    def descriptors(self):
+        folder = f'/proc/{self.p.pid}/fdinfo'
+        for name in os.listdir(folder):
+            try:
+                yield Path(folder, name).read_text()
+            except FileNotFoundError:  # closed meanwhile
+                pass
+
+    def memory(self):
+        """MiB of the process at its peak, MiB of the maps that it made."""
+        peak = re.search(r'VmHWM:\s*(\d+)', Path(f'/proc/{self.p.pid}/status').read_text())
+        maps = {}
+        for text in self.descriptors():
+            if 'map_id' in text:
+                maps[re.search(r'map_id:\s*(\d+)', text)[1]] = int(re.search(r'memlock:\s*(\d+)', text)[1])
+        return int(peak[1]) / 1024, sum(maps.values()) / 2**20
+
+    def end(self):
+        self.p.send_signal(signal.SIGINT)
+        return json.loads(self.p.communicate()[0].splitlines()[-1])
+
+
+def loop_once():
+    return json.loads(subprocess.run([CLOSE_LOOP, str(LOOP)], capture_output=True, text=True, check=True).stdout)
+
+
+def trace():
+    print('\nConnect and close over loopback, one after another, nothing sent, with and without lastack trace --summary', flush=True)
+    ratios, cpu, lost, rates = [], [], 0, []
+    for _ in range(TRACE_ROUNDS):
+        without = loop_once()
+        with Tracing() as t:
+            watched = loop_once()
+            said = t.end()
+        ratios.append(watched['connections_per_s'] / without['connections_per_s'])
+        cpu.append(watched['cpu_us'] - without['cpu_us'])
+        rates.append(watched['connections_per_s'])
+        lost += said['lost'] + max(0, 2 * LOOP - said['connections'])
+    print(f'  watched {statistics.median(rates):,.0f} connections/s; CPU of the loop +{statistics.median(cpu):.2f} us a connection; '
+          f'ratios {" ".join(f"{r:.2f}" for r in sorted(ratios))}')
+    verdict('connections/s watched / not', statistics.median(ratios), 0.92, at_least=True)
+    verdict(f'records lost of {2 * LOOP * TRACE_ROUNDS:,}', lost, 0)
+    with Tracing() as t:
+        held = subprocess.Popen([CLOSE_LOOP, 'hold', str(HELD), str(HELD_PAIRS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        held.stdout.readline()
+        process, maps = t.memory()
+        start = time.monotonic()
+        held.communicate()
+        took = time.monotonic() - start
+        said = t.end()
+    sockets = 2 * HELD * HELD_PAIRS
+    verdict(f'peak memory with {sockets:,} sockets followed', process, 64, ' MiB')
+    print(f'  and {maps:.1f} MiB of maps in the kernel')
+    verdict(f'records lost when they were closed, {sockets / took:,.0f}/s', said['lost'] + max(0, sockets - said['connections']), 0)
+
+
 WHAT = sys.argv[2] if len(sys.argv) > 2 else 'all'
 if os.environ.get('LASTACK_BENCH') == 'inside':
     inside()
-elif WHAT not in ('all', 'look', 'churn', 'bulk', 'goodput'):
+elif WHAT not in ('all', 'look', 'churn', 'bulk', 'goodput', 'trace'):
     sys.exit(__doc__)
 elif os.geteuid() != 0:
     sys.exit('bench: making a network namespace needs root')
 else:
     if WHAT in ('all', 'look'):
         subprocess.run(['unshare', '-n', sys.executable, __file__, str(BUILD)], env={**os.environ, 'LASTACK_BENCH': 'inside'}, check=True)
+    if WHAT in ('all', 'trace'):
+        trace()
     if WHAT in ('all', 'goodput'):
         goodput()
     if WHAT in ('all', 'churn', 'bulk'):

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,10 +50,11 @@ static volatile sig_atomic_t to_pass_on;
 
 static void pass_on(int signo) { to_pass_on = signo; }
 
-_Noreturn static void become(const struct group *g, char *const *argv)
+_Noreturn static void become(const struct group *g, int priority, char *const *argv)
 {
 	int err = group_enter(g);
 
+	(void)setpriority(PRIO_PROCESS, 0, priority);
 	if (err)
 		_exit(complain(EXIT_CANNOT_RUN, "cannot enter the control group: %s", strerror(-err)));
 	execvp(argv[0], argv);
@@ -86,7 +88,7 @@ static int start(const struct group *g, char *const *argv, struct tracing *t, in
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		become(g, argv);
+		become(g, t->priority, argv);
 	if (pid < 0)
 		return complain(EXIT_INTERNAL, "fork: %s", strerror(errno));
 	sigaction(SIGINT, &ignore, &old[0]);

@@ -19,7 +19,7 @@ bool tracing_wants(const struct tracing_filter *f, const struct conn *c);
 
 struct tracing {
 	struct tracing_filter filter;
-	struct style style;
+	struct style style, line; /* of the summary, of a line for a close */
 	FILE *out;
 	bool json, each; /* each: a line for each close */
 	int64_t wall; /* ns: add it to a time of a record for the wall clock */
@@ -28,6 +28,7 @@ struct tracing {
 	struct services services;
 	nsec_t from;
 	bool failed; /* no memory */
+	int priority; /* what the process had before, and a program that it starts shall have */
 };
 
 /* 0, or the exit code after a complaint. */

@@ -13,8 +13,8 @@ enum {
 	HELD = 256,
 	SOCKETS_MIN = 1 << 19, /* 8 MiB of buckets; entries take memory when there are sockets */
 	SOCKETS_MAX = 1 << 22,
-	RING_MIN = 4 << 20,
-	RING_MAX = 32 << 20,
+	RING_MIN = 8 << 20, /* 40,000 records: 0.4 s of 50,000 connections a second seen from both ends */
+	RING_MAX = 16 << 20, /* mapped twice by libbpf, so that twice as much may count as ours */
 };
 
 struct trace {
