@@ -46,6 +46,7 @@ struct sockopts {
 	bool reuseaddr, reuseport, keepalive, nodelay, no_port /* IP_BIND_ADDRESS_NO_PORT */, linger;
 	uint8_t syn_retries; /* TCP_SYNCNT; 0: the knob */
 	uint8_t keep_probes; /* 0: the knob */
+	uint8_t defer; /* TCP_DEFER_ACCEPT as times a SYN+ACK is sent again; 0: not */
 	int32_t linger_s;
 	int32_t linger2_s; /* TCP_LINGER2: 0: the knob, below 0: no FIN_WAIT_2 */
 	uint32_t keep_idle_s, keep_intvl_s; /* 0: the knob */
@@ -172,6 +173,7 @@ struct conn {
 	int32_t backlog; /* min(listen(), somaxconn) */
 	/* A child until it is accepted: */
 	bool is_young; /* counted in its n_young */
+	bool is_deferred; /* TCP_DEFER_ACCEPT: our SYN is acknowledged, but its text has not come */
 	struct conn *listener; /* NULL: accepted, or it was an active open, or the listener is gone */
 
 	bind_id bind; /* BIND_NONE: none */

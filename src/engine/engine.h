@@ -255,6 +255,7 @@ void rcv_release(struct conn *c); /* nobody will read what is left: it is held n
 /* ---- rcv_ack.c: when to acknowledge ---- */
 void rcv_ack_check(struct conn *c); /* all of a segment was taken: an ACK now, or in a while */
 void rcv_ack_fin(struct conn *c); /* the peer's FIN is taken; before the state changes */
+void rcv_ack_syn(struct conn *c); /* in SYN_SENT the SYN+ACK came */
 void rcv_ack_again(
 	struct conn *c); /* something came that is not new, or that cannot be taken: the peer is to hear it soon */
 void rcv_ack_sent(struct conn *c, bool with_text); /* a segment with our ACK goes out */
@@ -370,6 +371,7 @@ void info_of(const struct conn *c, struct la_tcp_info *ret);
 
 /* ---- opt_get.c, opt.c ---- */
 bool opt_is_connected(const struct conn *c);
+int64_t opt_defer_s(uint8_t repeats); /* how long a SYN+ACK that is sent again so often waits for its ACK */
 
 /* ---- api.c ---- */
 struct conn *sock_find(const struct engine *e,

@@ -205,6 +205,7 @@ enum la_opt {
 	LA_TCP_CC_INFO, /* get only: of no octets, as for reno and cubic in Linux */
 	LA_IP_MTU_DISCOVER, /* enum la_pmtudisc; IPV6_MTU_DISCOVER too */
 	LA_IP_MTU, /* get only: of the path; -ENOTCONN */
+	LA_TCP_DEFER_ACCEPT, /* s; rounded up to the time that so many SYN+ACKs take. On a socket that connects: ACK with the first text */
 	LA_N_OPTS
 };
 

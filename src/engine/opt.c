@@ -246,6 +246,16 @@ static void set_flag(struct conn *c, enum la_opt opt, int v)
 	}
 }
 
+/* secs_to_retrans(): how often a SYN+ACK is sent again in so many seconds. */
+static uint8_t repeats_of(int seconds)
+{
+	uint8_t n;
+
+	for (n = 0; n < UINT8_MAX && opt_defer_s(n) < seconds; n++)
+		;
+	return n;
+}
+
 static int set_int(struct conn *c, enum la_opt opt, int v)
 {
 	struct sockopts *o = &c->opt;
@@ -291,6 +301,9 @@ static int set_int(struct conn *c, enum la_opt opt, int v)
 	case LA_IP_TTL:
 	case LA_IP_MTU_DISCOVER:
 		return set_ip(c, opt, v);
+	case LA_TCP_DEFER_ACCEPT:
+		o->defer = repeats_of(v);
+		return 0;
 	case LA_SO_LINGER:
 	case LA_SO_ERROR:
 	case LA_SO_ACCEPTCONN:

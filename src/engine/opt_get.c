@@ -4,9 +4,24 @@
 
 #include <errno.h>
 
-enum { MSS_UNKNOWN = 536 /* what TCP_MAXSEG says before a connection */, TTL_DEFAULT = 64 };
+enum {
+	MSS_UNKNOWN = 536, /* what TCP_MAXSEG says before a connection */
+	TTL_DEFAULT = 64,
+	SYNACK_WAIT_MAX_S = 120, /* TCP_RTO_MAX */
+};
 
 static int64_t or_knob(int64_t own, int64_t knob) { return own ? own : knob; }
+
+int64_t opt_defer_s(uint8_t repeats)
+{
+	int64_t sum = 0, wait = 1;
+
+	for (uint8_t i = 0; i < repeats; i++) {
+		sum += wait;
+		wait = 2 * wait < SYNACK_WAIT_MAX_S ? 2 * wait : SYNACK_WAIT_MAX_S;
+	}
+	return sum;
+}
 
 static int64_t get_maxseg(const struct conn *c)
 {
@@ -106,6 +121,8 @@ static int64_t get_int(struct conn *c, enum la_opt opt)
 		return o->window_clamp;
 	case LA_TCP_INQ:
 		return o->inq;
+	case LA_TCP_DEFER_ACCEPT:
+		return opt_defer_s(o->defer);
 	case LA_IP_BIND_ADDRESS_NO_PORT:
 		return o->no_port;
 	case LA_IP_LOCAL_PORT_RANGE:

@@ -111,6 +111,17 @@ void rcv_ack_again(struct conn *c)
 
 /* ---- now or later ---- */
 
+/* The SYN+ACK has come: what the application is about to send will have the ACK on it, or the timer sends it (Linux). */
+void rcv_ack_syn(struct conn *c)
+{
+	if (!c->opt.defer && !is_pingpong(c)) {
+		out_ack_now(c);
+		return;
+	}
+	rcv_ack_again(c);
+	timer_set(c, TIMER_DELACK, c->eng->now + LONGEST * least_ms(c) * NSEC_PER_MS);
+}
+
 static bool is_second_segment(const struct conn *c)
 {
 	return (uint32_t)seq_diff(c->rcv_nxt, c->last_ack_sent) > c->rcv_mss;

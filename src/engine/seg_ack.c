@@ -52,6 +52,13 @@ static COLD enum step overflow(struct conn *c, const struct seg *s)
 	return DONE;
 }
 
+/* TCP_DEFER_ACCEPT: an ACK without text counts only when the SYN+ACK has been sent again so often as it says. */
+static bool is_deferred(const struct conn *c, const struct seg *s)
+{
+	return c->listener && !c->of_cookie && c->rexmits < c->listener->opt.defer && s->len == 0 &&
+	       !(s->flags & F_FIN);
+}
+
 static enum step syn_received(struct conn *c, const struct seg *s)
 {
 	if (!seq_lt(c->snd_una, s->ack) || !seq_le(s->ack, c->snd_nxt)) {
@@ -59,9 +66,15 @@ static enum step syn_received(struct conn *c, const struct seg *s)
 		c->ack_due = false;
 		return DONE;
 	}
+	take_timestamp(c, s);
+	if (is_deferred(c, s)) {
+		c->is_deferred = true;
+		c->eng->n.defer_accept_drop++;
+		c->ack_due = false;
+		return DONE;
+	}
 	if (c->listener && listener_accept_full(c->listener))
 		return overflow(c, s);
-	take_timestamp(c, s);
 	conn_go(c, F5_09_SYN_ACKED);
 	c->snd_wnd = (uint32_t)s->wnd << c->snd_wscale;
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;

@@ -106,7 +106,7 @@ static void established(struct conn *c, struct seg *s)
 	conn_go(c, F5_10_SYN_ACK);
 	snd_syn_acked(c, s);
 	conn_established(c);
-	out_ack_now(c);
+	rcv_ack_syn(c);
 	if (s->len || s->flags & (F_FIN | F_URG)) {
 		s->seq = c->rcv_nxt;
 		s->flags &= (uint8_t)~F_SYN;

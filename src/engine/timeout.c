@@ -104,13 +104,19 @@ static int64_t synack_retries(const struct conn *c)
 	return retries;
 }
 
+/* A peer whose text is waited for is not asked again, but for one last time. */
+static bool is_deferred(const struct conn *c, uint8_t rexmits)
+{
+	return c->is_deferred && c->listener && rexmits < c->listener->opt.defer;
+}
+
 static bool syn_timeout(struct conn *c)
 {
 	const struct knobs *k = &c->eng->k;
 	int64_t linear = c->state == SYN_SENT ? k->syn_linear_timeouts : 0;
 
 	if (c->passive) {
-		if (c->rexmits >= synack_retries(c))
+		if (c->rexmits >= synack_retries(c) && !is_deferred(c, c->rexmits))
 			return give_up(c);
 	} else {
 		int64_t retries = c->opt.syn_retries ? c->opt.syn_retries : k->syn_retries;
@@ -122,6 +128,10 @@ static bool syn_timeout(struct conn *c)
 	once_more(c);
 	if (c->rexmits > linear)
 		back_off(c);
+	if (is_deferred(c, c->rexmits)) {
+		snd_start_rtx_timer(c);
+		return true;
+	}
 	c->syn_due = true;
 	out_schedule(c);
 	return true;

@@ -33,6 +33,12 @@ TEST(setsockopt__buffers_and_marks__as_linux)
 		{LA_TCP_WINDOW_CLAMP, 1, 0, 1152},
 		{LA_TCP_WINDOW_CLAMP, -1, 0, 1152},
 		{LA_TCP_WINDOW_CLAMP, 5000, 0, 5000},
+		{LA_TCP_DEFER_ACCEPT, 5, 0, 7}, /* 1 + 2 + 4 */
+		{LA_TCP_DEFER_ACCEPT, 3, 0, 3},
+		{LA_TCP_DEFER_ACCEPT, 1, 0, 1},
+		{LA_TCP_DEFER_ACCEPT, 128, 0, 247}, /* no wait is longer than 120 s */
+		{LA_TCP_DEFER_ACCEPT, INT32_MAX, 0, 127 + 248 * 120},
+		{LA_TCP_DEFER_ACCEPT, -1, 0, 0},
 		{LA_TCP_INQ, 2, -EINVAL, 0},
 		{LA_TCP_INQ, -1, -EINVAL, 0},
 		{LA_TCP_INQ, 1, 0, 1},

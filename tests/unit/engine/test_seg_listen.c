@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* RFC 9293 3.10.7.2 and 3.10.7.1; Linux's two queues (kernel-truth 8); cookies. */
 #include "tests/unit/engine/peer.h"
+#include <errno.h>
 
 static void syn_from(struct rig *r, uint16_t port)
 {
@@ -23,6 +24,57 @@ static bool open_from(struct rig *r, uint16_t port, bool finish)
 }
 
 static struct conn *listener(const struct rig *r) { return conn_of_sock(r->e, r->listener); }
+
+/* ---- TCP_DEFER_ACCEPT ---- */
+
+/* Three seconds are two SYN+ACKs: none after one second, since an ACK came, but one last after three. */
+TEST(defer_accept__ack_without_text__is_ignored_until_its_time_is_over)
+{
+	RIG_AT(r, LISTEN);
+	const int seconds = 3;
+
+	assert_int_equal(la_setsockopt(r.h, r.listener, LA_TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)), 0);
+	assert_true(open_from(&r, 5000, true));
+	EXPECT_COUNT(&r, defer_accept_drop, 1);
+	rig_pass(&r, 2999 * NSEC_PER_MS);
+	EXPECT_SILENCE(&r);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1));
+	EXPECT_COUNT(&r, defer_accept_drop, 2);
+	assert_int_equal(la_accept(r.h, r.listener, NULL), -EAGAIN);
+	rig_pass(&r, NSEC_PER_MS);
+	assert_true(rig_out(&r));
+	assert_int_equal(r.out.seg.flags, F_SYN | F_ACK);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1));
+	assert_true(la_accept(r.h, r.listener, NULL) > 0);
+	EXPECT_COUNT(&r, defer_accept_drop, 2);
+}
+
+TEST(defer_accept__text__is_accepted_at_once)
+{
+	RIG_AT(r, LISTEN);
+	const int seconds = 3;
+
+	assert_int_equal(la_setsockopt(r.h, r.listener, LA_TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)), 0);
+	assert_true(open_from(&r, 5000, true));
+	EXPECT_SILENCE(&r);
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 1), .len = 4);
+	assert_true(la_accept(r.h, r.listener, NULL) > 0);
+}
+
+/* Whom no ACK came from is asked again as ever, and given up in the end. */
+TEST(defer_accept__no_ack__is_no_exception)
+{
+	RIG_AT_WITH(r, LISTEN, .knobs = "net.ipv4.tcp_synack_retries = 1");
+	const int seconds = 100;
+
+	assert_int_equal(la_setsockopt(r.h, r.listener, LA_TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)), 0);
+	assert_true(open_from(&r, 5000, false));
+	rig_pass(&r, NSEC_PER_S);
+	assert_true(rig_out(&r));
+	rig_pass(&r, 2 * NSEC_PER_S);
+	EXPECT_SILENCE(&r);
+	assert_int_equal(listener(&r)->n_syn, 0);
+}
 
 /* ---- the steps ---- */
 
@@ -362,11 +414,12 @@ TEST(tw_recycle__older_timestamp_of_the_same_host__is_dropped)
 	assert_true(rig_out(&r));
 }
 
-RUN(T(first__rst__is_ignored), T(second__ack__is_reset), T(third__syn__makes_a_child_and_the_listener_stays),
-    T(third__syn_with_text__text_is_left_to_come_again), T(third__syn_and_fin__linux_drops_it),
-    T(fourth__neither__is_dropped), T(land__syn_from_our_own_address_and_port__is_dropped),
-    T(syn_from_what_cannot_be_an_end__is_dropped), T(closed__what_is_for_nobody__is_reset),
-    T(replies__beyond_the_queue__are_dropped_and_counted),
+RUN(T(defer_accept__ack_without_text__is_ignored_until_its_time_is_over), T(defer_accept__text__is_accepted_at_once),
+    T(defer_accept__no_ack__is_no_exception), T(first__rst__is_ignored), T(second__ack__is_reset),
+    T(third__syn__makes_a_child_and_the_listener_stays), T(third__syn_with_text__text_is_left_to_come_again),
+    T(third__syn_and_fin__linux_drops_it), T(fourth__neither__is_dropped),
+    T(land__syn_from_our_own_address_and_port__is_dropped), T(syn_from_what_cannot_be_an_end__is_dropped),
+    T(closed__what_is_for_nobody__is_reset), T(replies__beyond_the_queue__are_dropped_and_counted),
     T(accept_queue__holds_backlog_and_one__then_syns_are_dropped),
     T(syn_queue__holds_five_with_backlog_4__then_a_cookie), T(syn_queue__full_without_cookies__drops),
     T(max_syn_backlog__keeps_its_last_quarter__without_cookies_only), T(last_ack__accept_queue_full__is_ignored),

@@ -13,6 +13,33 @@ static int so_error(struct rig *r)
 	return err;
 }
 
+/* ---- TCP_DEFER_ACCEPT, and TCP_QUICKACK switched off ---- */
+
+TEST(syn_ack__the_ack_waits_for_the_first_text)
+{
+	const int off = 0, on = 1;
+
+	for (int defer = 0; defer < 2; defer++) {
+		RIG_AT(r, SYN_SENT);
+		assert_int_equal(defer ? la_setsockopt(r.h, r.s, LA_TCP_DEFER_ACCEPT, &on, sizeof(on))
+				       : la_setsockopt(r.h, r.s, LA_TCP_QUICKACK, &off, sizeof(off)),
+				 0);
+		IN(&r, .flags = F_SYN | F_ACK, .seq = seq(IRS), .ack = seq(ISS + 1));
+		EXPECT_STATE(&r, ESTABLISHED);
+		EXPECT_SILENCE(&r);
+		if (defer)
+			assert_int_equal(la_send(r.h, r.s, "x", 1, 0), 1);
+		else
+			rig_pass(&r, 199 * NSEC_PER_MS);
+		if (!defer) {
+			EXPECT_SILENCE(&r);
+			rig_pass(&r, NSEC_PER_MS);
+		}
+		EXPECT_SEG(&r, F_ACK, ISS + 1, IRS + 1, defer);
+		EXPECT_SILENCE(&r);
+	}
+}
+
 /* ---- first ---- */
 
 TEST(first__unacceptable_ack__is_reset_and_we_stay)
@@ -232,8 +259,8 @@ TEST(fifth__neither_syn_nor_rst__is_dropped)
 	}
 }
 
-RUN(T(first__unacceptable_ack__is_reset_and_we_stay), T(first__unacceptable_ack_with_rst__is_dropped),
-    T(first__unacceptable_ack__linux_sends_the_syn_again_after_8_ms),
+RUN(T(syn_ack__the_ack_waits_for_the_first_text), T(first__unacceptable_ack__is_reset_and_we_stay),
+    T(first__unacceptable_ack_with_rst__is_dropped), T(first__unacceptable_ack__linux_sends_the_syn_again_after_8_ms),
     T(first__echo_that_is_not_ours__counts_paws_active), T(first__echo_of_the_first_syn__is_good_after_a_second_one),
     T(second__rst_with_acceptable_ack__refuses), T(second__rst_without_ack__is_dropped),
     T(fourth__syn_ack__establishes_and_is_acked), T(fourth__syn_ack__options_are_learned),
