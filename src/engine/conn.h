@@ -195,7 +195,11 @@ struct conn {
 
 	/* For TCP_INFO. */
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-	uint32_t segs_in, segs_out, total_retrans;
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
+	uint32_t rcv_ooo; /* segments that came out of order */
+	uint16_t total_rto, rto_recoveries; /* timeouts, and how many were the first of a row */
+	uint64_t rto_ns; /* how long these rows took; the present one began */
+	nsec_t rto_at; /* 0: there is none */
 
 	struct cc cc; /* the last that conn_clear() clears, up to cc.cubic, which is the algorithm's to clear */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - what can be seen from outside: TCP_INFO, counters, edges, connections, records, what is in use. */
-#include "engine/engine.h"
+#include "engine/rcv.h"
 
 #include <errno.h>
 
@@ -28,9 +28,22 @@ enum {
 	RTTVAR_AT_FIRST = 250000
 };
 
+enum { TS_LEN = 12 };
+
 static uint32_t or_else(uint32_t known, uint32_t otherwise) { return known ? known : otherwise; }
 static uint32_t ms_ago(const struct conn *c, nsec_t at) { return (uint32_t)((c->eng->now - at) / NSEC_PER_MS); }
 static uint32_t distance(seq_t from, seq_t to) { return seq_lt(from, to) ? (uint32_t)seq_diff(to, from) : 0; }
+
+/* The rate at which Linux would pace what it sends, if it did (tcp_update_pacing_rate). */
+static uint64_t pacing_rate(const struct conn *c)
+{
+	enum { PERCENT_IN_SLOW_START = 200, PERCENT_ELSE = 120 };
+	uint32_t out = board_n(&c->board), cwnd = c->cc.cwnd;
+	uint32_t percent = cwnd < c->cc.ssthresh / 2 ? PERCENT_IN_SLOW_START : PERCENT_ELSE;
+	uint64_t rate = (uint64_t)c->snd_mss * percent * (out > cwnd ? out : cwnd) * 80000;
+
+	return c->srtt8_us ? rate / c->srtt8_us : rate;
+}
 
 static void info_sending(const struct conn *c, struct la_tcp_info *i)
 {
@@ -54,10 +67,16 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_min_rtt = c->srtt8_us ? rtt_min_us(c) : UINT32_MAX;
 	i->tcpi_snd_ssthresh = or_else(c->cc.ssthresh, CC_SSTHRESH_NONE);
 	i->tcpi_total_retrans = c->total_retrans;
-	i->tcpi_bytes_acked = c->bytes_acked;
+	i->tcpi_bytes_acked = c->bytes_acked + (c->syn_acked && !c->passive) + (c->fin_sent && snd_fin_acked(c));
 	i->tcpi_bytes_sent = c->bytes_sent;
 	i->tcpi_bytes_retrans = c->bytes_retrans;
 	i->tcpi_segs_out = c->segs_out;
+	i->tcpi_data_segs_out = c->data_segs_out;
+	i->tcpi_total_rto = c->total_rto;
+	i->tcpi_total_rto_recoveries = c->rto_recoveries;
+	i->tcpi_total_rto_time = (uint32_t)(c->rto_ns / NSEC_PER_MS);
+	if (c->connected_once)
+		i->tcpi_pacing_rate = pacing_rate(c);
 	i->tcpi_notsent_bytes = snd_unsent(c);
 	i->tcpi_snd_wnd = c->snd_wnd;
 	i->tcpi_last_data_sent = ms_ago(c, c->last_sent_at);
@@ -68,9 +87,13 @@ static void info_receiving(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_ato = c->ato_ms * 1000U;
 	i->tcpi_rcv_mss = c->rcv_mss;
 	i->tcpi_rcv_space = c->drs_space;
-	i->tcpi_bytes_received = c->bytes_received;
+	i->tcpi_bytes_received = c->bytes_received + (c->has_rcv_fin && seq_lt(c->rcv_fin, c->rcv_nxt));
 	i->tcpi_segs_in = c->segs_in;
-	i->tcpi_rcv_wnd = distance(c->rcv_nxt, c->rcv_adv);
+	i->tcpi_data_segs_in = c->data_segs_in;
+	i->tcpi_rcv_ooopack = c->rcv_ooo;
+	i->tcpi_rcv_wnd = rcv_announced(c);
+	i->tcpi_rcv_ssthresh = c->rcv_ssthresh;
+	i->tcpi_rcv_rtt = c->rcv_rtt_us8 / 8;
 	i->tcpi_last_data_recv = ms_ago(c, c->last_rcv_at);
 	i->tcpi_last_ack_recv = ms_ago(c, c->last_ack_at);
 }
@@ -78,7 +101,7 @@ static void info_receiving(const struct conn *c, struct la_tcp_info *i)
 static void info_connection(const struct conn *c, struct la_tcp_info *i)
 {
 	i->tcpi_pmtu = c->state == CLOSED ? 0 : c->pmtu;
-	i->tcpi_advmss = c->state == CLOSED ? 0 : c->adv_mss;
+	i->tcpi_advmss = c->state == CLOSED ? 0 : c->adv_mss - (c->connected_once && c->ts_ok ? TS_LEN : 0U);
 	i->tcpi_options = (uint8_t)((c->ts_ok ? OPT_TIMESTAMPS : 0) | (c->sack_ok ? OPT_SACK : 0) |
 				    (c->wscale_ok ? OPT_WSCALE : 0) | (c->ecn.ok ? OPT_ECN : 0) |
 				    (c->ecn.seen ? OPT_ECN_SEEN : 0));

@@ -57,6 +57,7 @@ size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
 	if (o.len) {
 		find_text(c, &s, buf);
 		c->bytes_sent += o.len;
+		c->data_segs_out++;
 		c->last_sent_at = c->eng->now;
 	}
 	rcv_ack_sent(c, o.len > 0);

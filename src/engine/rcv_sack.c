@@ -137,6 +137,7 @@ APART void rcv_put_aside(struct conn *c, struct run r, const uint8_t *text)
 		return;
 	}
 	e->n.ofo_queue++;
+	c->rcv_ooo++;
 	if (note_overlap(c, r, first, end)) {
 		e->n.ofo_merge++;
 	} else {

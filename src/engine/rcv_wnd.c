@@ -2,7 +2,7 @@
 /*
  * rcv_wnd.c - the receive window (RFC 9293 3.8.6.2.2, 7323 2), by the rules of Linux 6.18, in octets of text: where Linux
  * counts memory, half of which it takes to be text (tcp_rmem, SO_RCVBUF), a ring has no overhead, so half of these numbers
- * it is, and never more than the ring. What may be announced begins with one unscaled window and grows with the segments
+ * it is, and never more than the ring. What may be announced begins with what tcp_rmem says at first and grows with the segments
  * that come (rcv_ssthresh), so that a peer of tiny segments does not get the whole buffer; the whole grows by rcv_tune.c.
  */
 #include "engine/rcv.h"
@@ -51,8 +51,8 @@ void rcv_begin(struct conn *c)
 	c->syn_wnd = 0; /* not yet said */
 }
 
-/* A SYN's window is not scaled (RFC 7323 2.2), and a multiple of the segments that will come. */
-uint16_t conn_syn_wnd(const struct conn *c, bool ts)
+/* A multiple of the segments that will come. */
+static uint32_t first_wnd(const struct conn *c, bool ts)
 {
 	uint32_t mss = c->adv_mss - (ts ? TS_LEN : 0), wnd = c->rcv_full;
 
@@ -60,7 +60,12 @@ uint16_t conn_syn_wnd(const struct conn *c, bool ts)
 		wnd = min32(wnd, c->opt.window_clamp);
 	if (wnd > mss)
 		wnd -= wnd % mss;
-	return (uint16_t)min32(wnd, UINT16_MAX);
+	return wnd;
+}
+
+uint16_t conn_syn_wnd(const struct conn *c, bool ts) /* not scaled (RFC 7323 2.2) */
+{
+	return (uint16_t)min32(first_wnd(c, ts), UINT16_MAX);
 }
 
 void rcv_init(struct conn *c)
@@ -79,8 +84,10 @@ void rcv_established(struct conn *c)
 	c->rcv_clamp = min32(c->rcv_full, (uint32_t)UINT16_MAX << c->rcv_wscale);
 	if (c->opt.window_clamp)
 		c->rcv_clamp = min32(c->rcv_clamp, c->opt.window_clamp);
+	if (wnd == UINT16_MAX) /* what did not fit into the SYN's field */
+		wnd = first_wnd(c, c->ts_ok && c->passive);
 	c->rcv_ssthresh = min32(wnd, c->rcv_clamp);
-	c->drs_space = min32(c->rcv_ssthresh, INITIAL_SEGMENTS * (uint32_t)c->adv_mss);
+	c->drs_space = min32(c->rcv_ssthresh, INITIAL_SEGMENTS * (c->adv_mss - (c->ts_ok ? TS_LEN : 0U)));
 	c->drs_seq = c->rcv_read;
 	c->drs_at = c->last_rcv_at = c->eng->now;
 }

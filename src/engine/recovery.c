@@ -404,6 +404,13 @@ static bool elsewhere(struct conn *c, struct ack *a, bool dup)
 	return true;
 }
 
+static void note_loss_over(struct conn *c)
+{
+	if (c->rto_at)
+		c->rto_ns += c->eng->now - c->rto_at;
+	c->rto_at = 0;
+}
+
 void recovery_alert(struct conn *c, struct ack *a)
 {
 	struct recovery *r = &c->rec;
@@ -426,6 +433,8 @@ void recovery_alert(struct conn *c, struct ack *a)
 	}
 	if (r->ca == CA_LOSS) {
 		process_loss(c, a, dup);
+		if (r->ca != CA_LOSS)
+			note_loss_over(c);
 		identify_lost(c, a);
 		if (r->ca != CA_OPEN && !(a->flags & ACK_LOST_AGAIN))
 			return;

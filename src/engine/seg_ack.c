@@ -76,6 +76,10 @@ static enum step syn_received(struct conn *c, const struct seg *s)
 	if (c->listener && listener_accept_full(c->listener))
 		return overflow(c, s);
 	conn_go(c, F5_09_SYN_ACKED);
+	if (c->passive) { /* Linux: until now there was no connection that could count; the SYN and this are in */
+		c->segs_in = 2;
+		c->segs_out = 0;
+	}
 	c->snd_wnd = (uint32_t)s->wnd << c->snd_wscale;
 	c->max_snd_wnd = c->snd_wnd > c->max_snd_wnd ? c->snd_wnd : c->max_snd_wnd;
 	pmtu_sync_mss(c);

@@ -65,6 +65,7 @@ static void conn_seg_in(struct conn *c, struct seg *s)
 	struct engine *e = c->eng;
 
 	c->segs_in++;
+	c->data_segs_in += s->len > 0;
 	c->last_ack_at = e->now;
 	if (c->more)
 		nagle_segment_came(c);

@@ -78,6 +78,16 @@ static void once_more(struct conn *c)
 		c->rexmits++;
 }
 
+/* What TCP_INFO tells of timeouts. */
+static void note_timeout(struct conn *c)
+{
+	c->total_rto++;
+	if (c->rexmits)
+		return;
+	c->rto_recoveries++;
+	c->rto_at = c->eng->now;
+}
+
 static void back_off(struct conn *c)
 {
 	if (c->backoff < UINT8_MAX)
@@ -125,6 +135,7 @@ static bool syn_timeout(struct conn *c)
 			return give_up(c);
 	}
 	listener_child_aged(c);
+	note_timeout(c);
 	once_more(c);
 	if (c->rexmits > linear)
 		back_off(c);
@@ -231,6 +242,8 @@ static bool rtx_timeout(struct conn *c)
 	if (c->rexmits == 0 && !taken_back)
 		count_failure(c);
 	recovery_enter_loss(c);
+	if (!taken_back)
+		note_timeout(c);
 	once_more(c);
 	back_off(c); /* RFC 6298 5.5 */
 	c->rec.resend = RESEND_HEAD;

@@ -67,11 +67,14 @@ TEST(tcp_info__transfer__figures_add_up)
 	assert_int_equal(i.tcpi_options, 1 | 2 | 4);
 	assert_int_equal(i.tcpi_snd_wscale, 1);
 	assert_int_equal(i.tcpi_rcv_wscale, 1);
-	assert_int_equal(i.tcpi_advmss, 1460);
+	assert_int_equal(i.tcpi_advmss, 1448); /* without timestamps */
 	assert_int_equal(i.tcpi_snd_mss, 1448);
 	assert_int_equal(i.tcpi_pmtu, 1500);
 	assert_int_equal(i.tcpi_bytes_sent, 10000);
-	assert_int_equal(i.tcpi_bytes_acked, 10000);
+	assert_int_equal(i.tcpi_bytes_acked, 10001); /* the SYN too */
+	assert_int_equal(i.tcpi_data_segs_out, 7);
+	assert_int_equal(i.tcpi_data_segs_in, 0);
+	assert_int_equal(i.tcpi_pacing_rate, (uint64_t)i.tcpi_snd_mss * i.tcpi_snd_cwnd * 2000000 / i.tcpi_rtt);
 	assert_int_equal(i.tcpi_notsent_bytes, 0);
 	assert_int_equal(i.tcpi_unacked, 0);
 	assert_int_equal(i.tcpi_total_retrans, 0);
@@ -82,8 +85,11 @@ TEST(tcp_info__transfer__figures_add_up)
 	assert_in_range(i.tcpi_snd_cwnd, 10, 20);
 	i = info(p.b, j.server);
 	assert_int_equal(i.tcpi_bytes_received, 10000);
+	assert_int_equal(i.tcpi_data_segs_in, 7);
+	assert_int_equal(i.tcpi_segs_in, p.sent[0]); /* the SYN is one */
+	assert_int_equal(i.tcpi_segs_out, p.sent[1] - 1); /* the SYN+ACK is none */
 	assert_in_range(i.tcpi_last_data_recv, 1000, 1050);
-	assert_int_equal(i.tcpi_rcv_space, 10 * 1460); /* what one round trip is thought to bring, at first */
+	assert_int_equal(i.tcpi_rcv_space, 10 * 1448); /* what one round trip is thought to bring, at first */
 	pair_done(&p);
 }
 
@@ -105,6 +111,9 @@ TEST(tcp_info__loss__retransmissions_seen)
 	i = info(p.a, j.client);
 	assert_int_equal(i.tcpi_retransmits, 0);
 	assert_int_equal(i.tcpi_total_retrans, 3);
+	assert_int_equal(i.tcpi_total_rto, 2);
+	assert_int_equal(i.tcpi_total_rto_recoveries, 1);
+	assert_in_range(i.tcpi_total_rto_time, 400, 450); /* from the first timeout to the ACK of the second's */
 	assert_int_equal(i.tcpi_bytes_retrans, 300);
 	pair_done(&p);
 }

@@ -119,6 +119,18 @@ TEST(syn__window_and_scale__as_linux)
 }
 
 /* RFC 7323 2.3, and a peer of tiny segments: each takes a slot of somebody's time, so the window stays what it was. */
+/* 184 segments of 1460 in 270000; a SYN's field holds 65535 of it, the next segment all. */
+TEST(rmem__larger_than_a_field__is_announced_after_the_handshake)
+{
+	SCALED(r, .cfg.receive_buffer = RING, .knobs = "net.ipv4.tcp_rmem = 4096 540000 15728640");
+
+	assert_int_equal(r.out.seg.wnd, 65535);
+	assert_int_equal(rig_conn(&r)->rcv_ssthresh, 184 * 1460);
+	put(&r, 1);
+	assert_true(rig_out(&r));
+	assert_in_range(r.out.seg.wnd << rig_conn(&r)->rcv_wscale, 184 * 1460, 184 * 1460 + 31);
+}
+
 TEST(tiny_segments__do_not_open_the_window)
 {
 	uint8_t got[100];
@@ -171,5 +183,6 @@ TEST(reader_reads_each_segment__window_grows_as_well)
 
 RUN(T(reader_keeps_up__window_grows_to_the_ring), T(reader_keeps_up__with_timestamps_too), T(rmem__is_the_bound),
     T(knob_off__or_the_buffer_set__stays), T(reader_takes_nothing__window_closes_and_stays),
-    T(syn__window_and_scale__as_linux), T(tiny_segments__do_not_open_the_window),
-    T(so_rcvbuf__raised__is_announced_by_the_next_segment), T(reader_reads_each_segment__window_grows_as_well))
+    T(syn__window_and_scale__as_linux), T(rmem__larger_than_a_field__is_announced_after_the_handshake),
+    T(tiny_segments__do_not_open_the_window), T(so_rcvbuf__raised__is_announced_by_the_next_segment),
+    T(reader_reads_each_segment__window_grows_as_well))
