@@ -155,10 +155,19 @@ LA_API int la_listen(struct la_engine *e, la_sock s, int backlog); /* -EADDRINUS
 LA_API int la_connect(struct la_engine *e, la_sock s, const struct la_endpoint *to);
 LA_API la_sock la_accept(struct la_engine *e, la_sock listener,
 			 struct la_endpoint *ret_peer); /* -EAGAIN; ret_peer may be NULL */
-LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len,
-		       int flags); /* -EAGAIN, -EPIPE, -ENOTCONN, the socket's error */
-LA_API int64_t la_recv(struct la_engine *e, la_sock s, void *buf, size_t len,
-		       int flags); /* 0: the peer has closed; -EAGAIN */
+/*
+ * How many octets were taken: fewer than len if there is no room for all; then LA_MORE and LA_EOR count for nothing, since
+ * the caller has more to send, and LA_OUT says when. LA_MORE: what does not fill a segment waits for more, at most until the
+ * retransmission timer fires. LA_EOR: a record ends here, and no segment will hold octets of two; 16 such ends may wait to be sent.
+ * -EAGAIN: no room, 16 ends, or not connected yet; -EPIPE: not connected, or shut down; the socket's error, once; -EINVAL: other flags; -EFAULT.
+ */
+LA_API int64_t la_send(struct la_engine *e, la_sock s, const void *data, size_t len, int flags);
+/*
+ * 0: the peer has closed, or la_shutdown() for reading was called, and all is read; or len is 0. -EAGAIN: nothing yet; -ENOTCONN;
+ * the socket's error, once; -EINVAL: flags other than LA_PEEK, LA_TRUNC, LA_WAITALL (which changes nothing) and the harmless two;
+ * -EFAULT: no buffer, but for LA_TRUNC.
+ */
+LA_API int64_t la_recv(struct la_engine *e, la_sock s, void *buf, size_t len, int flags);
 LA_API int la_shutdown(struct la_engine *e, la_sock s, int how);
 /*
  * The socket's number is no longer valid afterwards, also on error, with one exception: with SO_LINGER and a time, where
@@ -197,7 +206,7 @@ enum la_opt {
 	LA_SO_RCVLOWAT, /* LA_IN from so many octets on; at most half of the buffer */
 	LA_SO_SNDLOWAT, /* get only: 1 */
 	LA_TCP_CORK,
-	LA_TCP_NOTSENT_LOWAT, /* uint32_t; 0: the knob */
+	LA_TCP_NOTSENT_LOWAT, /* uint32_t; 0: the knob. la_send() takes no more than this beyond what is sent, up to a whole packet; LA_OUT below half of it */
 	LA_TCP_WINDOW_CLAMP, /* 0: none */
 	LA_TCP_INQ, /* kept for the program's own use: la_ioctl() with LA_CM_INQ says what the control message would */
 	LA_TCP_INFO, /* get only: struct la_tcp_info */
@@ -222,8 +231,9 @@ struct la_linger {
 	int onoff, linger_s;
 };
 
-LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value,
-			 size_t len); /* -ENOPROTOOPT, -EINVAL, -ENOENT, -EFAULT */
+/* -ENOPROTOOPT: none such, or get only; -EINVAL: len too short, or a value out of range; -ENOENT: no such congestion control; -EFAULT. */
+LA_API int la_setsockopt(struct la_engine *e, la_sock s, enum la_opt opt, const void *value, size_t len);
+/* *len: how much room, then how much was given; what does not fit is cut. -ENOPROTOOPT; -ENOTCONN (LA_IP_MTU); -EFAULT. */
 LA_API int la_getsockopt(struct la_engine *e, la_sock s, enum la_opt opt, void *ret, size_t *len);
 
 enum la_ioctl {
@@ -232,11 +242,14 @@ enum la_ioctl {
 	LA_SIOCOUTQNSD, /* of these, never sent */
 	LA_CM_INQ, /* what TCP_CM_INQ says after a read: SIOCINQ, or 1 if nothing but the end is left */
 };
-LA_API int la_ioctl(const struct la_engine *e, la_sock s, enum la_ioctl what, int *ret); /* -EINVAL: no connection */
+LA_API int
+la_ioctl(const struct la_engine *e, la_sock s, enum la_ioctl what,
+	 int *ret); /* -EINVAL: a listener, or none of these; -EFAULT. 0 octets for a socket without a connection */
 
 /*
  * The kernel's struct tcp_info, that of Linux 6.18: names, units, order and padding, so that a program that reads one reads
- * the other. What has no meaning here (fast open, accurate ECN, rehashing) is 0; no pacing is UINT64_MAX, as there.
+ * the other. What has no meaning here (fast open, accurate ECN, rehashing) or is not measured (delivery rate) is 0; the
+ * pacing rate is what Linux would pace with, and UINT64_MAX before there is a connection.
  */
 struct la_tcp_info {
 	uint8_t tcpi_state; /* ESTABLISHED 1, SYN_SENT 2, ... TIME_WAIT 6, CLOSE 7 */
