@@ -4,8 +4,8 @@
 #include "cli/look.h"
 
 struct status_cfg {
-	bool json, interval_given, states, once, verbose;
-	uint32_t interval_ms;
+	bool json, interval_given, states, once, verbose, trace_given;
+	uint32_t interval_ms, trace_ms;
 	const char *netns;
 };
 
@@ -28,6 +28,12 @@ static const struct opt opts[] = {
 	 .letter = '1',
 	 OPT_IS_FLAG(struct status_cfg, once),
 	 .help = "look once: no rates, no waiting"},
+	{.name = "trace",
+	 .letter = 't',
+	 OPT_IS_SECONDS(struct status_cfg, trace_ms, 100, 3600000),
+	 OPT_TELLS(struct status_cfg, trace_given),
+	 .metavar = "SECONDS",
+	 .help = "follow closes for this time (as lastack trace), so that TIME_WAITs have owners; instead of --interval"},
 	{.name = "netns",
 	 .letter = 'n',
 	 OPT_IS_STRING(struct status_cfg, netns),
@@ -48,6 +54,8 @@ static int check(const struct status_cfg *c)
 		return complain_usage("--states and --json cannot be combined: --json has the states already");
 	if (c->states && c->interval_given && c->interval_ms)
 		return complain_usage("--states looks once: --interval does not apply");
+	if (c->trace_given && (c->once || c->states || c->interval_given))
+		return complain_usage("--trace looks twice itself: --once, --states and --interval do not apply");
 	return 0;
 }
 
@@ -57,7 +65,10 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 	struct look l = {
 		.netns = c->netns,
 		.scope = c->states ? OBS_NETNS_SELF : look_default_scope(),
-		.interval_ms = c->once || c->states ? 0 : c->interval_ms,
+		.interval_ms = c->once || c->states ? 0
+			       : c->trace_given     ? c->trace_ms
+						    : c->interval_ms,
+		.trace = c->trace_given,
 		.depth = c->states ? OBS_COUNTS : OBS_OWNERS,
 	};
 	struct observation o = {.n = 0};
@@ -93,6 +104,8 @@ const struct cmd cmd_status = {
 		    "    one screen about this host\n"
 		    "lastack status --states\n"
 		    "    the classic one-liner\n"
+		    "sudo lastack status --trace 60s\n"
+		    "    a minute later every TIME_WAIT has the process that closed it\n"
 		    "lastack status --json --once\n"
 		    "    for a program, without waiting for rates\n"
 		    "lastack status --netns 812 -v\n"

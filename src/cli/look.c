@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cli/complain.h"
+#include "obs/closers.h"
+#include "obs/trace.h"
 
 enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40, WIDTH_MAX = 500, PROGRESS_FROM_MS = 2000 };
 
@@ -18,14 +20,32 @@ static void stop(int signo) { stopped_by = signo; }
 enum obs_scope look_default_scope(void) { return geteuid() == 0 ? OBS_NETNS_ALL : OBS_NETNS_SELF; }
 
 struct progress {
+	struct trace *trace; /* NULL: closes are not followed */
+	struct closers *closers;
+	struct services *services;
+	int error; /* of remembering them */
 	FILE *err;
 	double seconds;
 	bool show, shown;
 };
 
+static void on_conn(void *ctx, const struct conn *c)
+{
+	struct progress *p = ctx;
+	int err = closers_add(p->closers, c);
+
+	if (!err && p->services)
+		err = services_add(p->services, c);
+	if (err)
+		p->error = err;
+}
+
 static bool tick(void *ctx, double done)
 {
 	struct progress *p = ctx;
+
+	if (p->trace && trace_poll(p->trace, 0, on_conn, p) < 0)
+		p->error = -EIO;
 
 	if (p->show) {
 		fprintf(p->err, "\rlooking for %.0f s: %3.0f %%", p->seconds, done * 100);
@@ -44,22 +64,45 @@ static int complain_observe(int err, const struct why *w)
 	return complain(EXIT_INCOMPLETE, "%s", text);
 }
 
-static int observe(struct obs *o, uint32_t interval_ms, struct observation *ret)
+static int begin_trace(const struct look *l, struct obs *o, struct progress *p)
 {
-	struct progress p = {.err = complain_stream(), .seconds = interval_ms / 1000.0};
+	struct why w = {""};
+	int err;
+
+	if (!l->trace)
+		return 0;
+	err = closers_new(&p->closers);
+	if (!err)
+		err = trace_new(&(struct trace_cfg){.netns = obs_netns(o)}, &p->trace, &w);
+	if (err == -ENOMEM)
+		return complain(EXIT_INTERNAL, "out of memory");
+	if (err)
+		return complain(EXIT_INCOMPLETE, "--trace: %s", w.text[0] ? w.text : strerror(-err));
+	p->services = l->services;
+	obs_closers(o, p->closers);
+	return 0;
+}
+
+static int observe(struct obs *o, uint32_t interval_ms, struct progress *p, struct observation *ret)
+{
 	struct sigaction on = {.sa_handler = stop}, old_int, old_term;
 	struct why w = {""};
 	int err;
 
-	p.show = interval_ms > PROGRESS_FROM_MS && isatty(fileno(p.err));
+	p->show = interval_ms > PROGRESS_FROM_MS && isatty(fileno(p->err));
 	stopped_by = 0;
 	sigaction(SIGINT, &on, &old_int);
 	sigaction(SIGTERM, &on, &old_term);
-	err = obs_observe(o, interval_ms, tick, &p, ret, &w);
+	err = obs_observe(o, interval_ms, tick, p, ret, &w);
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
-	if (p.shown)
-		fputs("\r\033[K", p.err);
+	if (p->shown)
+		fputs("\r\033[K", p->err);
+	if (p->error) {
+		if (!err)
+			observation_done(ret);
+		return complain(EXIT_INTERNAL, "--trace: %s", strerror(-p->error));
+	}
 	if (stopped_by) {
 		if (!err)
 			observation_done(ret);
@@ -71,6 +114,7 @@ static int observe(struct obs *o, uint32_t interval_ms, struct observation *ret)
 int look(const struct look *l, struct observation *ret)
 {
 	struct obs_cfg cfg = {.scope = l->scope, .root = ""};
+	struct progress p = {.err = complain_stream(), .seconds = l->interval_ms / 1000.0};
 	struct obs *o = NULL;
 	struct why w = {""};
 	int err;
@@ -83,7 +127,11 @@ int look(const struct look *l, struct observation *ret)
 		return complain_usage("--netns: %s", w.text[0] ? w.text : "no such namespace");
 	if (err)
 		return complain_observe(err, &w);
-	err = observe(o, l->interval_ms, ret);
+	err = begin_trace(l, o, &p);
+	if (!err)
+		err = observe(o, l->interval_ms, &p, ret);
+	trace_free(p.trace);
+	closers_free(p.closers);
 	obs_free(o);
 	return err;
 }

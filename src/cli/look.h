@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* look.h - what commands share: observing the host with progress and ctrl-C, and how text should look on a stream. */
 #pragma once
+#include "model/service.h"
 #include "model/snapshot.h"
 #include "obs/obs.h"
 #include "report/report.h"
@@ -10,6 +11,8 @@ struct look {
 	enum obs_scope scope;
 	uint32_t interval_ms; /* 0: one snapshot */
 	enum obs_depth depth;
+	bool trace; /* follow closes meanwhile: TIME_WAITs have owners then; interval_ms is not 0 */
+	struct services *services; /* what else they tell is counted here, if trace; NULL: not wanted */
 };
 
 /* OBS_NETNS_ALL for root, who may enter them, else OBS_NETNS_SELF. */

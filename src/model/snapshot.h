@@ -26,6 +26,13 @@ struct tw_ages {
 	uint32_t s[AGE_SECONDS];
 };
 
+/* Who closed the TIME_WAITs of a listener or destination, as far as the closes were watched (obs/closers.h). */
+struct tw_owner {
+	uint32_t known; /* how many of them: it is known who closed. 0: the rest means nothing */
+	uint32_t lead; /* how many more that process closed than all others, if it closed more than half */
+	int32_t proc; /* index into snapshot.procs */
+};
+
 /* Socket options as pidfd_getfd(2) and getsockopt(2) tell them. known is false when nobody could ask. */
 struct sockopts {
 	bool known;
@@ -49,6 +56,7 @@ struct listener {
 	uint32_t keepalive_timers; /* connections whose running timer is keepalive */
 	uint32_t leftovers_well_known; /* not listening: sockets whose remote port is below 1024 or a known service */
 	struct tw_ages tw_ages;
+	struct tw_owner tw_owner;
 	struct sockopts opts;
 	int32_t proc; /* index into snapshot.procs; -1 unknown */
 };
@@ -66,6 +74,7 @@ struct dest {
 	uint32_t tw_in_range; /* TIME_WAITs whose local port lies inside the range: part of the two parities above */
 	uint32_t tw_reusable; /* of those older than tcp_tw_reuse_delay, whether or not tcp_tw_reuse allows it */
 	uint32_t keepalive_timers;
+	struct tw_owner tw_owner;
 	struct tw_ages tw_ages; /* of the TIME_WAITs in range only: a port outside of it is none that connect() lacks */
 	uint64_t inode; /* of some live socket to this destination; 0: none seen */
 	int32_t proc; /* who has or had such a socket; -1 unknown */

@@ -259,10 +259,19 @@ static bool is_keepalive(const struct diag_row *r)
 	return r->timer == DIAG_TIMER_KEEPALIVE && (r->state == ST_ESTABLISHED || r->state == ST_CLOSE_WAIT);
 }
 
-static void listener_row(struct listener *l, const struct diag_row *r)
+static void tw_owner_row(const struct aggregate *a, struct tw_owner *o, const struct diag_row *r)
+{
+	int32_t place = a->cfg.closers ? closers_find(a->cfg.closers, r->cookie) : -1;
+
+	if (place >= 0)
+		closers_vote(o, place);
+}
+
+static void listener_row(const struct aggregate *a, struct listener *l, const struct diag_row *r)
 {
 	l->states.n[r->state]++;
 	if (r->state == ST_TIME_WAIT) {
+		tw_owner_row(a, &l->tw_owner, r);
 		l->tw_ages.s[tw_age_s(r)]++;
 		return;
 	}
@@ -297,7 +306,7 @@ static bool leftover_row(struct aggregate *a, const struct diag_row *r)
 		}
 		a->last_leftover = place;
 	}
-	listener_row(&a->listeners[a->last_leftover], r);
+	listener_row(a, &a->listeners[a->last_leftover], r);
 	return true;
 }
 
@@ -411,6 +420,7 @@ static void dest_row(struct aggregate *a, const struct diag_row *r)
 	d->ports_other_parity += class == PORT_OTHER_PARITY;
 	d->ports_outside += class == PORT_OUTSIDE;
 	if (r->state == ST_TIME_WAIT) {
+		tw_owner_row(a, &d->tw_owner, r);
 		if (class != PORT_OUTSIDE)
 			time_wait_row(a, d, r);
 		return;
@@ -451,7 +461,7 @@ void aggregate_row(void *ctx, const struct diag_row *r)
 	a->fin_wait_2_orphans += r->mini && r->state == ST_FIN_WAIT_2;
 	place = listener_for(a, &r->src, r->sport);
 	if (place != INDEX_NONE)
-		listener_row(&a->listeners[place], r);
+		listener_row(a, &a->listeners[place], r);
 	else if (!leftover_row(a, r))
 		dest_row(a, r);
 }

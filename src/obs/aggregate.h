@@ -6,6 +6,7 @@
 #pragma once
 #include "base/hash.h"
 #include "model/snapshot.h"
+#include "obs/closers.h"
 #include "obs/diag.h"
 
 struct aggregate_cfg {
@@ -15,6 +16,7 @@ struct aggregate_cfg {
 	uint32_t tw_reuse_delay_ms;
 	bool knows_bound; /* the kernel has BOUND_INACTIVE (6.8) */
 	struct hash_key key; /* drawn at random once */
+	const struct closers *closers; /* who closed what is in TIME_WAIT; NULL: nobody watched */
 };
 
 struct aggregate;

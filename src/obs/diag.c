@@ -128,6 +128,7 @@ static bool decode_identity(const struct inet_diag_msg *m, struct diag_row *r)
 
 	if (m->idiag_family != AF_INET && m->idiag_family != AF_INET6)
 		return false;
+	r->cookie = m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32;
 	r->sport = ntohs(m->id.idiag_sport);
 	r->dport = ntohs(m->id.idiag_dport);
 	/*

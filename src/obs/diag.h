@@ -20,6 +20,7 @@ enum diag_timer {
 struct diag_row {
 	struct ip src, dst; /* v4-mapped addresses are IPv4 */
 	uint16_t sport, dport;
+	uint64_t cookie; /* a TIME_WAIT has that of the socket that it was */
 	uint8_t state; /* enum sock_state; meaningless if bound */
 	bool bound; /* BOUND_INACTIVE: bound, neither connected nor listening */
 	bool mini; /* a timewait mini: state is TIME_WAIT or FIN_WAIT_2, no process has it */

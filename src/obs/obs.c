@@ -14,6 +14,7 @@
 #include "knob/knob.h"
 #include "obs/attribute.h"
 #include "obs/caps.h"
+#include "obs/closers.h"
 #include "obs/netns.h"
 #include "obs/procfile.h"
 #include "obs/scan.h"
@@ -34,6 +35,7 @@ struct obs {
 	int target_fd; /* OBS_NETNS_PID and _NAME: stays open, so the namespace cannot go away; else -1 */
 	uint64_t target_inode;
 	struct netns_list refs; /* of the latest snapshot */
+	const struct closers *closers;
 	bool only_self; /* all was asked for, but we may not enter others */
 };
 
@@ -227,6 +229,8 @@ uint64_t obs_netns(const struct obs *o)
 	must_not_reach("scope");
 }
 
+void obs_closers(struct obs *o, const struct closers *c) { o->closers = c; }
+
 /* What a snapshot needs while it is made. */
 struct making {
 	struct obs *o;
@@ -410,13 +414,16 @@ static int make(struct making *m)
 		err = config_read(m->o->root, &s->config, &s->n_config);
 	if (err == 0 && m->o->depth >= OBS_OWNERS)
 		err = attribute(s, m->scan.owners, m->scan.suspects ? m->suspects : NULL);
+	if (err == 0 && m->scan.closers)
+		err = closers_apply(m->scan.closers, s);
 	return err;
 }
 
 int obs_snapshot(struct obs *o, struct snapshot *ret, struct why *w)
 {
 	struct snapshot s = {0};
-	struct making m = {.o = o, .s = &s, .scan = {.key = o->key, .suspects = o->depth >= OBS_LEAKS}};
+	struct making m = {
+		.o = o, .s = &s, .scan = {.key = o->key, .suspects = o->depth >= OBS_LEAKS, .closers = o->closers}};
 	int err;
 
 	identify(&s);

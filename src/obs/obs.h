@@ -36,6 +36,10 @@ void obs_free(struct obs *o); /* NULL allowed */
 /* The inode of the one namespace in scope; 0: all are. */
 uint64_t obs_netns(const struct obs *o);
 
+/* From now on snapshots tell who closed what is in TIME_WAIT. c is borrowed, and may grow meanwhile; NULL: no more. */
+struct closers;
+void obs_closers(struct obs *o, const struct closers *c);
+
 /*
  * One snapshot of every namespace in scope. What cannot be read ends in `missing`, it is no error. 0 or -errno if
  * nothing at all could be seen. The caller owns ret afterwards: snapshot_done().

@@ -137,6 +137,7 @@ static struct aggregate_cfg aggregate_cfg(const struct scan_cfg *cfg, const stru
 		.tw_reuse_delay_ms = REUSE_DELAY_MS,
 		.knows_bound = cfg->suspects && cfg->kernel_version >= KERNEL_BOUND_INACTIVE,
 		.key = cfg->key,
+		.closers = cfg->closers,
 	};
 	int64_t low = ns->knob[KNOB_port_low], high = ns->knob[KNOB_port_high],
 		delay = ns->knob[KNOB_tw_reuse_delay_ms];

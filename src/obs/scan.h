@@ -10,6 +10,7 @@ struct scan_cfg {
 	struct hash_key key;
 	int kernel_version; /* KV() */
 	bool suspects; /* look for sockets that wait for a program or a peer */
+	const struct closers *closers; /* NULL: nobody watched */
 	struct owners *owners; /* told every inode of the dump if suspects are looked for; NULL: not wanted */
 };
 

@@ -64,6 +64,7 @@ static void json_dest(struct json *j, const struct snapshot *s, const struct des
 	json_kv_uint(j, "ports_outside", d->ports_outside);
 	json_kv_uint(j, "tw_in_range", d->tw_in_range);
 	json_kv_uint(j, "tw_reusable", d->tw_reusable);
+	json_kv_uint(j, "tw_closer_known", d->tw_owner.known);
 	json_kv_real(j, "closes_per_s", f.closes_per_s);
 	json_kv_real(j, "closes_per_s_minute", f.closes_per_s_minute);
 	json_kv_real(j, "to_cliff_s", f.to_cliff_s);

@@ -262,6 +262,29 @@ def a_connection_that_was_there_before_is_not_whole():
 
 
 @test()
+def a_time_wait_has_the_process_that_closed_it():
+    def body():
+        closing = ("import socket, sys\nl = socket.create_server(('127.0.0.1', 8001)); print('ready', flush=True); sys.stdin.read(1)\n"
+                   "for i in range(40):\n c = socket.create_connection(('127.0.0.1', 8001)); s = l.accept()[0]; c.close(); s.recv(1); s.close()")
+        with subprocess.Popen([sys.executable, '-c', closing], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p, \
+             subprocess.Popen([LASTACK, 'status', '--trace', '3s', '--netns', 'self', '--json'], stdout=subprocess.PIPE) as status:
+            p.stdout.readline()
+            programs = 0
+            while programs < 5:  # until it follows sockets
+                if status.poll() == 3:
+                    p.kill()
+                    raise Skip('BPF programs do not load')
+                folder = f'/proc/{status.pid}/fdinfo'
+                programs = sum('link_type' in open(f'{folder}/{fd}', encoding='ascii').read() for fd in os.listdir(folder) if os.path.exists(f'{folder}/{fd}'))
+            p.communicate(b'x')
+            said = json.loads(status.communicate()[0])
+        d = said['netns'][0]['destinations'][0]
+        assert (d['states']['time_wait'], d['tw_closer_known']) == (40, 40), d
+        assert d['process']['pid'] == p.pid, d
+    in_new_namespace(body)
+
+
+@test()
 def ctrl_c_leaves_nothing_behind():
     def body():
         with Tracing() as t:

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "obs/closers.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "obs/index.h"
+#include "obs/procs.h"
+
+struct close {
+	uint64_t cookie;
+	int32_t place;
+};
+
+struct closers {
+	struct close *v;
+	size_t n, cap;
+	struct index ix; /* by cookie */
+	struct proc *procs;
+	size_t n_procs, cap_procs;
+};
+
+int closers_new(struct closers **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+void closers_free(struct closers *c)
+{
+	if (!c)
+		return;
+	index_done(&c->ix);
+	free(c->v);
+	free(c->procs);
+	free(c);
+}
+
+/* Cookies are the kernel's own numbers: nobody can choose them so that they collide. */
+static uint32_t hash_of(uint64_t cookie) { return (uint32_t)((cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32); }
+
+/* The latest processes close most. A process that is gone already has the name that the trace saw. */
+static int place_of(struct closers *c, const struct conn_proc *p, int32_t *ret)
+{
+	struct proc now;
+
+	for (size_t i = c->n_procs; i-- > 0;)
+		if ((uint32_t)c->procs[i].pid == p->pid) {
+			*ret = (int32_t)i;
+			return 0;
+		}
+	*ret = -1;
+	if (c->n_procs == CLOSERS_PROCS_MAX)
+		return 0;
+	if (vec_reserve((void **)&c->procs, &c->cap_procs, c->n_procs + 1, sizeof(*c->procs)) < 0)
+		return -ENOMEM;
+	if (!proc_read((int32_t)p->pid, &now)) {
+		now = (struct proc){.pid = (int32_t)p->pid};
+		snprintf(now.comm, sizeof(now.comm), "%s", p->comm);
+	}
+	c->procs[c->n_procs] = now;
+	*ret = (int32_t)c->n_procs++;
+	return 0;
+}
+
+int closers_add(struct closers *c, const struct conn *conn)
+{
+	int32_t place;
+
+	if (conn->how != END_FIN || !conn->closer.pid || !conn->cookie || c->n == CLOSERS_MAX)
+		return 0;
+	if (conn->first != conn->local && !conn->crossed)
+		return 0;
+	if (place_of(c, &conn->closer, &place) < 0)
+		return -ENOMEM;
+	if (place < 0)
+		return 0;
+	if (vec_reserve((void **)&c->v, &c->cap, c->n + 1, sizeof(*c->v)) < 0 ||
+	    index_add(&c->ix, hash_of(conn->cookie), (uint32_t)c->n) < 0)
+		return -ENOMEM;
+	c->v[c->n++] = (struct close){conn->cookie, place};
+	return 0;
+}
+
+int32_t closers_find(const struct closers *c, uint64_t cookie)
+{
+	uint32_t hash = hash_of(cookie), place;
+
+	for (size_t at = hash; (place = index_next(&c->ix, hash, &at)) != INDEX_NONE;)
+		if (c->v[place].cookie == cookie)
+			return c->v[place].place;
+	return -1;
+}
+
+void closers_vote(struct tw_owner *o, int32_t place)
+{
+	o->known++;
+	if (o->lead == 0)
+		o->proc = place;
+	if (o->proc == place)
+		o->lead++;
+	else
+		o->lead--;
+}
+
+/* The index of that process in s; it is appended if it is new. */
+static int translate(const struct closers *c, struct snapshot *s, struct tw_owner *o, int32_t *proc)
+{
+	const struct proc *p;
+	struct proc *grown;
+	size_t i = 0;
+
+	if (!o->known)
+		return 0;
+	p = &c->procs[o->proc];
+	while (i < s->n_procs && s->procs[i].pid != p->pid)
+		i++;
+	if (i == s->n_procs) {
+		grown = reallocarray(s->procs, s->n_procs + 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->procs = grown;
+		s->procs[s->n_procs++] = *p;
+	}
+	o->proc = (int32_t)i;
+	if (*proc < 0 && o->lead)
+		*proc = o->proc;
+	return 0;
+}
+
+int closers_apply(const struct closers *c, struct snapshot *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->n_netns; i++) {
+		struct netns *ns = &s->netns[i];
+
+		for (size_t k = 0; k < ns->n_dests && err == 0; k++)
+			err = translate(c, s, &ns->dests[k].tw_owner, &ns->dests[k].proc);
+		for (size_t k = 0; k < ns->n_listeners && err == 0; k++)
+			err = translate(c, s, &ns->listeners[k].tw_owner, &ns->listeners[k].proc);
+	}
+	return err;
+}
