@@ -21,21 +21,15 @@ enum { SLOT_BITS = 27 };
 #define SLOT_MASK ((UINT32_C(1) << SLOT_BITS) - 1)
 #define LEAP_MS (UINT64_C(1) << 30)
 
-enum {
-	FL_TIME_WAIT = 1,
-	FL_TS = 2,
-	FL_REUSEADDR = 4,
-	FL_REUSEPORT = 8,
-	FL_CHOSEN = 16,
-	FL_ANY = 32,
-	FL_LOOPBACK = 64,
-	FL_MATURE = 128
-};
-enum { WND_SHIFT = 8, WND_MIN_LOG = 8 }; /* flags >> 8: 0, or log2 of the window less 7 */
+/* The octet of tw_rec's flags with these set, as in FLAGS(.chosen = true). */
+#define FLAGS(...) (((struct tw_rec){__VA_ARGS__}).flags)
+enum { WND_MIN_LOG = 8 };
 
 struct slot {
 	uint32_t raddr; /* network order; of IPv6 the last word */
-	uint16_t lport, rport, laddr, flags;
+	uint16_t lport, rport, laddr;
+	uint8_t flags; /* tw_rec.flags */
+	uint8_t wnd; /* 0, or log2 of the window less 7 */
 	uint32_t snd_nxt, rcv_nxt, ts_recent;
 	uint32_t deadline; /* the store's ms, modulo 2^32 */
 	uint32_t prev;
@@ -388,16 +382,12 @@ static void drain_stash(struct twstore *s)
 
 /* ---- records ---- */
 
-static uint16_t pack_flags(const struct tw_rec *rec)
+static uint8_t pack_wnd(uint32_t octets)
 {
-	unsigned log = rec->rcv_wnd ? 31 - (unsigned)__builtin_clz(rec->rcv_wnd) : 0;
-	unsigned wnd = log >= WND_MIN_LOG ? log - WND_MIN_LOG + 1 : 0;
-
-	return (uint16_t)((rec->kind == TW_TIME_WAIT ? FL_TIME_WAIT : 0) | (rec->has_ts ? FL_TS : 0) |
-			  (rec->reuseaddr ? FL_REUSEADDR : 0) | (rec->reuseport ? FL_REUSEPORT : 0) |
-			  (rec->chosen ? FL_CHOSEN : 0) | (rec->any ? FL_ANY : 0) | (rec->loopback ? FL_LOOPBACK : 0) |
-			  (rec->mature ? FL_MATURE : 0) | wnd << WND_SHIFT);
+	return octets >> WND_MIN_LOG ? (uint8_t)(32 - WND_MIN_LOG - __builtin_clz(octets)) : 0;
 }
+
+static uint32_t unpack_wnd(uint8_t wnd) { return wnd ? UINT32_C(1) << (wnd + WND_MIN_LOG - 1) : 0; }
 
 static bool is_tuple(const struct twstore *s, const struct slot *r, const struct tuple *t)
 {
@@ -509,22 +499,14 @@ tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash
 void twstore_get(const struct twstore *s, tw_id id, struct tw_rec *ret)
 {
 	const struct slot *r = record(s, id);
-	unsigned wnd = r->flags >> WND_SHIFT;
 
 	*ret = (struct tw_rec){
 		.t = {.laddr = r->laddr, .lport = r->lport, .rport = r->rport},
 		.snd_nxt = seq(r->snd_nxt),
 		.rcv_nxt = seq(r->rcv_nxt),
 		.ts_recent = r->ts_recent,
-		.rcv_wnd = wnd ? UINT32_C(1) << (wnd + WND_MIN_LOG - 1) : 0,
-		.kind = r->flags & FL_TIME_WAIT ? TW_TIME_WAIT : TW_FIN_WAIT_2,
-		.has_ts = r->flags & FL_TS,
-		.reuseaddr = r->flags & FL_REUSEADDR,
-		.reuseport = r->flags & FL_REUSEPORT,
-		.chosen = r->flags & FL_CHOSEN,
-		.any = r->flags & FL_ANY,
-		.loopback = r->flags & FL_LOOPBACK,
-		.mature = r->flags & FL_MATURE,
+		.rcv_wnd = unpack_wnd(r->wnd),
+		.flags = r->flags,
 		.deadline_at = at_of(s, deadline_ms(s, r->deadline)),
 	};
 	ret->t.raddr = addr_from_v4_word(r->raddr);
@@ -572,7 +554,8 @@ tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash,
 	r->lport = rec->t.lport;
 	r->rport = rec->t.rport;
 	r->laddr = rec->t.laddr;
-	r->flags = pack_flags(rec);
+	r->flags = rec->flags;
+	r->wnd = pack_wnd(rec->rcv_wnd);
 	r->snd_nxt = rec->snd_nxt.v;
 	r->rcv_nxt = rec->rcv_nxt.v;
 	r->ts_recent = rec->ts_recent;
@@ -596,13 +579,13 @@ void twstore_restart(struct twstore *s, tw_id id, nsec_t now, uint32_t len_ms)
 void twstore_update(struct twstore *s, tw_id id, const struct tw_rec *rec)
 {
 	struct slot *r = slot_at(s, id);
-	unsigned kind = rec->kind == TW_TIME_WAIT ? FL_TIME_WAIT : 0, mature = rec->mature ? FL_MATURE : 0;
+	const uint8_t mask = FLAGS(.kind = TW_TIME_WAIT, .mature = true);
 
 	record(s, id);
 	r->snd_nxt = rec->snd_nxt.v;
 	r->rcv_nxt = rec->rcv_nxt.v;
 	r->ts_recent = rec->ts_recent;
-	r->flags = (uint16_t)((r->flags & ~(FL_TIME_WAIT | FL_MATURE)) | kind | mature);
+	r->flags = (uint8_t)((r->flags & ~mask) | (rec->flags & mask));
 }
 
 void twstore_remove(struct twstore *s, tw_id id)
@@ -670,9 +653,9 @@ nsec_t twstore_next_at(const struct twstore *s)
 
 static bool may_mature(const struct slot *r, bool only_loopback)
 {
-	unsigned want = FL_TIME_WAIT | FL_TS | FL_CHOSEN | (only_loopback ? FL_LOOPBACK : 0);
+	uint8_t want = FLAGS(.kind = TW_TIME_WAIT, .has_ts = true, .chosen = true, .loopback = only_loopback);
 
-	return (r->flags & (want | FL_MATURE)) == want;
+	return (r->flags & (want | FLAGS(.mature = true))) == want;
 }
 
 tw_id twstore_mature(struct twstore *s, nsec_t now, uint32_t delay_ms, bool only_loopback)
@@ -691,7 +674,7 @@ tw_id twstore_mature(struct twstore *s, nsec_t now, uint32_t delay_ms, bool only
 			q->hand = next_of(r);
 			prefetch(slot_at(s, q->hand));
 			if (may_mature(r, only_loopback)) {
-				r->flags |= FL_MATURE;
+				r->flags |= FLAGS(.mature = true);
 				return id;
 			}
 			if (++passed == PASS_MAX)

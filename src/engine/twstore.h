@@ -30,13 +30,19 @@ struct tw_rec {
 	seq_t rcv_nxt; /* one past the peer's FIN in TIME_WAIT */
 	uint32_t ts_recent;
 	uint32_t rcv_wnd; /* octets, for the window check of FIN_WAIT_2; below 2^31 */
-	enum tw_kind kind;
-	bool has_ts;
-	bool reuseaddr, reuseport; /* the socket's flags when it closed: they decide later bind()s */
-	bool chosen; /* its local port was chosen by connect(): ports.h has it; otherwise binds.h has it */
-	bool any; /* not chosen: its bind bucket is that of any address, otherwise that of its own */
-	bool loopback; /* either end is a loopback address (tcp_tw_reuse = 2) */
-	bool mature; /* its port was given back for reuse (tcp_tw_reuse) */
+	union {
+		struct {
+			enum tw_kind kind : 1;
+			bool has_ts : 1;
+			bool reuseaddr : 1,
+				reuseport : 1; /* the socket's flags when it closed: they decide later bind()s */
+			bool chosen : 1; /* its local port was chosen by connect(): ports.h has it; otherwise binds.h has it */
+			bool any : 1; /* not chosen: its bind bucket is that of any address, otherwise that of its own */
+			bool loopback : 1; /* either end is a loopback address (tcp_tw_reuse = 2) */
+			bool mature : 1; /* its port was given back for reuse (tcp_tw_reuse) */
+		};
+		uint8_t flags; /* all of them: what the store keeps */
+	};
 	nsec_t deadline_at; /* set by the store; milliseconds */
 };
 

@@ -117,6 +117,8 @@ static void started(struct run *r, struct model *m, tw_id id)
 	check_deadline(r, m);
 }
 
+static enum tw_kind kind_of(unsigned bit) { return bit ? TW_TIME_WAIT : TW_FIN_WAIT_2; }
+
 static void op_insert(struct run *r)
 {
 	unsigned i = octet(r) % RECORDS_MAX, bits = octet(r), kind = octet(r);
@@ -132,7 +134,7 @@ static void op_insert(struct run *r)
 		.rcv_nxt = seq(kind * UINT32_C(0x01030507)),
 		.ts_recent = bits << 24 | kind,
 		.rcv_wnd = bits & 1 ? UINT32_C(1) << (8 + kind % 22) : 0,
-		.kind = kind & 1 ? TW_TIME_WAIT : TW_FIN_WAIT_2,
+		.kind = kind_of(kind & 1),
 		.has_ts = bits & 2,
 		.reuseaddr = bits & 4,
 		.reuseport = bits & 8,
@@ -181,7 +183,7 @@ static void op_update(struct run *r)
 
 	if (!m->used)
 		return;
-	m->rec.kind = bits & 1 ? TW_TIME_WAIT : TW_FIN_WAIT_2;
+	m->rec.kind = kind_of(bits & 1);
 	m->rec.mature = bits & 2;
 	m->rec.rcv_nxt = seq_add(m->rec.rcv_nxt, bits);
 	m->rec.ts_recent += bits;
