@@ -166,7 +166,7 @@ void conn_clear(struct conn *c, bool v6)
 	rcv_init(c);
 }
 
-struct conn *conn_new(struct engine *e, bool v6)
+APART struct conn *conn_new(struct engine *e, bool v6)
 {
 	la_sock generation = (la_sock)(e->number_mask + 1);
 	struct link *l = link_pop(&e->free);

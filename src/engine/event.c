@@ -39,8 +39,10 @@ static uint32_t ready_unconnected(const struct conn *c)
 /* Of these events, those that are so: a caller who knows, or does not care, about some of them need not have them found out. */
 static uint32_t ready_among(const struct conn *c, uint32_t events)
 {
-	uint32_t ready = c->so_error ? LA_ERR : 0;
+	uint32_t ready = 0;
 
+	if (c->so_error)
+		ready = LA_ERR;
 	if (!state_is_synchronized(c->state))
 		return (ready | ready_unconnected(c)) & events;
 	if (events & LA_IN && (is_readable(c) || rcv_ended(c)))
@@ -75,29 +77,34 @@ static COLD void tell_lingered(struct conn *c, struct la_event *ret)
 	conn_free_if_unheld(c);
 }
 
-bool la_event(struct la_engine *h, struct la_event *ret)
+/* The first that is news still; of those before it, it came up and went before anybody asked. */
+static APART bool tell(struct engine *e, struct la_event *ret)
 {
-	struct engine *e = engine_of(h);
 	struct link *l;
 
-	while (ret && (l = link_pop(&e->events)) != NULL) {
+	while ((l = link_pop(&e->events)) != NULL) {
 		struct conn *c = container_of(l, struct conn, event_link);
-		uint32_t ready;
+		uint32_t seen = c->ev_seen, ready;
 
 		if (c->linger_over) {
 			tell_lingered(c, ret);
 			return true;
 		}
 		ready = event_ready(c);
-		if (!(ready & ~c->ev_seen)) { /* it came up, and went before anybody asked */
-			c->ev_seen = ready;
-			continue;
-		}
 		c->ev_seen = ready;
-		*ret = (struct la_event){.sock = conn_sock(c), .events = ready, .user = c->user};
-		return true;
+		if (ready & ~seen) {
+			*ret = (struct la_event){.sock = conn_sock(c), .events = ready, .user = c->user};
+			return true;
+		}
 	}
 	return false;
+}
+
+bool la_event(struct la_engine *h, struct la_event *ret)
+{
+	struct engine *e = engine_of(h);
+
+	return ret && !link_is_empty(&e->events) && tell(e, ret);
 }
 
 uint32_t la_poll(const struct la_engine *h, la_sock s)

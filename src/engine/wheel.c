@@ -12,7 +12,7 @@ enum { SLOT_BITS = 6, SLOT_MASK = WHEEL_SLOTS - 1, TOP = WHEEL_LEVELS - 1 };
 
 static uint64_t due_tick(nsec_t at) /* rounds up: a timer never fires early */
 {
-	return at / WHEEL_TICK + (at % WHEEL_TICK != 0);
+	return at ? (at - 1) / WHEEL_TICK + 1 : 0;
 }
 
 static uint64_t digits_from(uint64_t tick, unsigned level) { return tick >> (level * SLOT_BITS); }
