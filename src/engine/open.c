@@ -175,14 +175,17 @@ static COLD int take_over(struct engine *e, bool v6, tw_id id, bool fixed, struc
 static APART int way_clear(struct engine *e, bool v6, struct way *w, bool fixed, bool reused)
 {
 	uint64_t hash = tuple_hash(e->tuple_key, &w->t);
+	/* With n_unchosen 0 every record has its port in ports.h, and this was free. */
+	bool may_be_record = fixed || reused || e->n_unchosen[v6] > 0;
 	tw_id id;
 
-	twstore_prefetch(e->tw[v6], hash);
+	if (may_be_record)
+		twstore_prefetch(e->tw[v6], hash);
 	w->hash = hash;
 	w->secret = secret_of(e, hash); /* needed anyway; what was prefetched comes meanwhile */
 	if (conn_find(e, &w->t, hash))
 		return -EADDRNOTAVAIL;
-	if (!fixed && !reused && e->n_unchosen[v6] == 0) /* every record has its port in ports.h, and this was free */
+	if (!may_be_record)
 		return 0;
 	/* A reused one's port is the connection's already: nothing must give it back. */
 	id = reused ? twstore_find(e->tw[v6], &w->t, hash) : tw_find(e, v6, &w->t, hash);

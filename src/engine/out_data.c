@@ -199,7 +199,8 @@ static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, siz
 		return 0;
 	if (o.flags & F_FIN) {
 		c->fin_sent = true;
-		twstore_prefetch(tw_of(e, c->is_v6), c->hash);
+		if (c->state != LAST_ACK) /* it may become a record */
+			twstore_prefetch(tw_of(e, c->is_v6), c->hash);
 	}
 	if (idle && c->last_sent_at && c->cc.ops->idle)
 		c->cc.ops->idle(&c->cc, e->now, c->last_sent_at);
