@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench.py BUILD [look|churn|bulk|goodput|trace]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
+"""bench.py BUILD [look|churn|bulk|goodput|trace|pcap]: how fast and how small, as ratios against a peer in the same run, interleaved; medians of
 rounds. Not a test: the machines are noisy. look: lastack beside ss, in a network namespace of its own. churn: the engine
 beside lwIP and the kernel; bulk: octets a second of one connection beside lwIP's; goodput:
 over random loss, in simulation, beside CUBIC's model and the kernel. trace: a connect/close loop of the kernel with and
-without lastack trace. docs/performance.md explains the figures."""
+without lastack trace; pcap: captures read. docs/performance.md explains the figures."""
 import json
 import os
 import re
@@ -285,10 +285,28 @@ def trace():
     verdict(f'records lost when they were closed, {sockets / took:,.0f}/s', said['lost'] + max(0, sockets - said['connections']), 0)
 
 
+# ---- captures ----
+
+def pcap(folder):
+    """Two captures of the same kind, one ten times as long: connections are short, a thousand are open at a time."""
+    sizes = {}
+    for name, times in (('short', 4), ('long', 40)):
+        with open(folder / name, 'wb') as out:
+            subprocess.run([BUILD / 'tests/captures/make_captures', 'load', str(times)], stdout=out, check=True)
+        said = subprocess.run([LASTACK, 'pcap', folder / name, '--json'], stdout=subprocess.PIPE, text=True).stdout  # and it is cached now
+        sizes[name] = json.loads(said)['capture']
+    result = interleaved(CHURN_ROUNDS, {name: [LASTACK, 'pcap', folder / name] for name in sizes})
+    table('lastack pcap', {f'{sizes[n]["tcp"]:,} packets, {sizes[n]["octets"] / 1e6:,.0f} MB': r for n, r in result.items()})
+    wall, _, peak = result['long']
+    verdict('million packets/s', sizes['long']['tcp'] / wall / 1e3, 1, at_least=True)
+    verdict('MB/s', sizes['long']['octets'] / wall / 1e3, 300, at_least=True)
+    verdict('memory, ten times the connections', peak / result['short'][2], 1.1, ' times')
+
+
 WHAT = sys.argv[2] if len(sys.argv) > 2 else 'all'
 if os.environ.get('LASTACK_BENCH') == 'inside':
     inside()
-elif WHAT not in ('all', 'look', 'churn', 'bulk', 'goodput', 'trace'):
+elif WHAT not in ('all', 'look', 'churn', 'bulk', 'goodput', 'trace', 'pcap'):
     sys.exit(__doc__)
 elif os.geteuid() != 0:
     sys.exit('bench: making a network namespace needs root')
@@ -299,6 +317,9 @@ else:
         trace()
     if WHAT in ('all', 'goodput'):
         goodput()
+    if WHAT in ('all', 'pcap'):
+        with tempfile.TemporaryDirectory(prefix='lastack-bench-') as name:
+            pcap(Path(name))
     if WHAT in ('all', 'churn', 'bulk'):
         with tempfile.TemporaryDirectory(prefix='lastack-bench-') as name:
             HAS_LWIP = has_lwip(Path(name))

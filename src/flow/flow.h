@@ -20,7 +20,7 @@ struct flows_cfg {
 	void *arg;
 };
 
-enum { LIVE_MAX = 1000000 };
+enum { LIVE_MAX = 500000 };
 
 struct flows_counts {
 	uint64_t frames[N_FRAME_VERDICTS];

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """check.py LASTACK MAKE_CAPTURES: the verdicts of `lastack pcap` on every capture of labels.tsv (of real programs) and made.tsv
-(of make_captures.c), with HTTP headers read and not, held against what is right; and what it says of captures that are none. TAP."""
+(of make_captures.c), with HTTP headers read and not, held against what is right; what it says of captures that lack packets; and of files that are none. TAP."""
 import json
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,32 @@ def verdicts(octets, *options):
     return json.loads(run.stdout), ''
 
 
+def wanted_of(label):
+    return {w.strip() for w in re.split(r' \+ ', re.sub(r' ?\([^)]*\)|:.*', '', label))}
+
+
+def frames(octets):
+    """Of a pcap file with numbers in little endian: file header, packets."""
+    at, packets = 24, []
+    while at < len(octets):
+        end = at + 16 + struct.unpack_from('<I', octets, at + 8)[0]
+        packets.append(octets[at:end])
+        at = end
+    return octets[:24], packets
+
+
+def poor(name, label, octets):
+    """Of what remains of a capture nothing wrong may be said: less is right."""
+    head, packets = frames(octets)
+    kept = [p for i, p in enumerate(packets) if i * 7919 % 1000 >= 100]
+    swapped = [packets[i + 1 - 2 * (i % 2)] if i % 14 < 2 and i | 1 < len(packets) else p for i, p in enumerate(packets)]
+    for what, rest in (('one in ten lost', kept), ('neighbours exchanged', swapped), ('everything twice', [p for p in packets for _ in range(2)]),
+                       ('the second half', packets[len(packets) // 2:])):
+        found, error = verdicts(head + b''.join(rest))
+        said = {error} if found is None else {f['verdict'].split(' (')[0] for f in found['findings']}
+        ok(f'{name}, {what}', sorted(f'{s} is said' for s in said - wanted_of(label) - {'INSUFFICIENT'}))
+
+
 def judge(name, label, octets, *options):
     """A label: verdicts joined by ' + '; in brackets others that will do ('... is acceptable'), or who asked."""
     what = f'{name}{" without headers" if options else ""}'
@@ -39,7 +66,7 @@ def judge(name, label, octets, *options):
     texts = [f['verdict'] for f in found['findings']]
     bare = {t.split(' (')[0] for t in texts}
     brackets = ' '.join(re.findall(r'\(([^)]*)\)', label))
-    wanted = {w.strip() for w in re.split(r' \+ ', re.sub(r' ?\([^)]*\)|:.*', '', label))}
+    wanted = wanted_of(label)
     others = set(re.findall(r'\b[A-Z][A-Z_]{5,}\b', brackets)) if 'acceptable' in brackets else set()
     wrong = []
     if bare != wanted and not (len(bare) == 1 and bare <= others):
@@ -75,6 +102,7 @@ def main():
             octets = subprocess.run(['xz', '-dc', HERE / f'{name}.pcap.xz'], capture_output=True, check=True).stdout
             judge(name, blind, octets, '--no-headers')
             judge(name, read, octets)
+            poor(name, read, octets)
     else:
         print('# xz is not installed: captures of real programs are left out')
     for name, blind, read in rows('made.tsv'):

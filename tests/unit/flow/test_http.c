@@ -164,6 +164,24 @@ TEST(http__overtaken_segments__read_in_order)
 	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_HEADERS);
 }
 
+/* More than may wait is given up, not kept: what comes after it is read. */
+TEST(http__too_much_overtakes__skipped_and_told)
+{
+	opened();
+	talk_say(&t, SIDE_CLIENT, GET);
+	talk_say(&t, SIDE_SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 3900\r\n\r\n");
+	for (unsigned i = 1; i < 39; i++)
+		talk_odd(&t, SIDE_SERVER, F_ACK, seq_add(t.nxt[SIDE_SERVER], i * 100), t.nxt[SIDE_CLIENT], 100);
+	talk_odd(&t, SIDE_SERVER, F_ACK, t.nxt[SIDE_SERVER], t.nxt[SIDE_CLIENT], 100);
+	t.nxt[SIDE_SERVER] = seq_add(t.nxt[SIDE_SERVER], 3900);
+	talk_say(&t, SIDE_CLIENT, GET);
+	talk_say(&t, SIDE_SERVER, OK_5);
+	closed_by(SIDE_CLIENT);
+	assert_int_equal(h.v[0].responses, 2);
+	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_HEADERS | SEEN_HOLES);
+	assert_int_equal(h.v[0].retransmits[SIDE_SERVER], 0);
+}
+
 TEST(http__a_body_not_captured__the_next_message_is_found)
 {
 	opened();
@@ -277,7 +295,7 @@ RUN(T(http__one_exchange__read), T(http__pipelined__every_request_counts), T(htt
     T(http__chunks__end_where_they_end), T(http__head_and_304__have_no_body), T(http__100_continue__is_no_answer),
     T(http__answer_shorter_than_it_said__unanswered), T(http__answer_until_the_close__whole_with_the_servers_fin_only),
     T(http__upgraded__what_follows_is_not_read), T(http__overtaken_segments__read_in_order),
-    T(http__a_body_not_captured__the_next_message_is_found), T(http__a_head_not_captured__headers_are_not_claimed),
-    T(http__snap_length_in_the_head__what_was_there_counts), T(http__snap_length_in_the_body__read_to_the_end),
-    T(http__not_really__only_turns_are_counted), T(http__lengths_past_any_number__no_harm),
-    T(http__behind_a_proxy_line__read), T(http__not_to_be_read__is_not))
+    T(http__too_much_overtakes__skipped_and_told), T(http__a_body_not_captured__the_next_message_is_found),
+    T(http__a_head_not_captured__headers_are_not_claimed), T(http__snap_length_in_the_head__what_was_there_counts),
+    T(http__snap_length_in_the_body__read_to_the_end), T(http__not_really__only_turns_are_counted),
+    T(http__lengths_past_any_number__no_harm), T(http__behind_a_proxy_line__read), T(http__not_to_be_read__is_not))
