@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -306,6 +307,21 @@ static int look_through(struct pcap_run *r, int argc, char *const *argv)
 	return r->cfg->ladder ? show_ladder(r, argc, argv) : judge(r);
 }
 
+static void no_more(int signal) { (void)signal; }
+
+/*
+ * `tcpdump -w - | lastack pcap -`: ctrl-C is sent to both, ends the capture there, and what it was is to be told here. A
+ * second one ends lastack.
+ */
+static void outlive_writer(int argc, char *const *argv)
+{
+	struct sigaction once = {.sa_handler = no_more, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "-") == 0)
+			sigaction(SIGINT, &once, NULL);
+}
+
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
 	const struct pcap_cfg *c = cfg;
@@ -316,6 +332,7 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 	if (code)
 		return code;
 	r.line_style = line_style(out, r.style);
+	outlive_writer(argc, argv);
 	if (getrandom(&flows.key, sizeof(flows.key), 0) != sizeof(flows.key))
 		return complain(EXIT_INTERNAL, "getrandom: %s", strerror(errno));
 	r.flows = flows_new(&flows);

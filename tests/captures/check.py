@@ -5,6 +5,7 @@
 import json
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -96,6 +97,18 @@ def damaged():
     ok('no capture at all', [] if run.returncode == 2 and run.stderr.count(b'\n') == 1 else [run.stderr.decode()])
 
 
+def interrupted():
+    """ctrl-C in `tcpdump -w - | lastack pcap -` reaches both: what was captured is told all the same."""
+    octets = subprocess.run([sys.argv[2], 'server-abort'], capture_output=True, check=True).stdout
+    run = subprocess.Popen([sys.argv[1], 'pcap', '-', '--json'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    run.stdin.write(octets[:500000])  # more than a pipe holds: it has begun to read
+    run.stdin.flush()
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(octets[500000:], timeout=60)[0]
+    conns = json.loads(said)['capture']['conns'] if said else 0
+    ok('interrupted', [] if conns == 120 else [f'{conns} connections, status {run.returncode}'])
+
+
 def main():
     if shutil.which('xz'):
         for name, blind, read in rows('labels.tsv'):
@@ -110,6 +123,7 @@ def main():
         judge(name, blind, octets, '--no-headers')
         judge(name, read, octets)
     damaged()
+    interrupted()
     print(f'1..{len(ran)}')
 
 

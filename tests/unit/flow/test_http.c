@@ -25,7 +25,7 @@ TEST(http__one_exchange__read)
 
 	opened();
 	talk_say(&t, SIDE_CLIENT,
-		 "GET / HTTP/1.1\r\nUser-Agent:  curl/7.88 more\r\nConnection: Keep-Alive, TE\r\n\r\n");
+		 "GET / HTTP/1.1\r\nUser-Agent:  curl/7.88 more\r\nConnection: Keep-Alive, Upgrade\r\n\r\n");
 	talk_say(&t, SIDE_SERVER,
 		 "HTTP/1.0 200 OK\r\nconnection: close\r\nKEEP-ALIVE: timeout=5, max=99\r\nContent-Length: 0\r\n\r\n");
 	c = closed_by(SIDE_SERVER);
