@@ -51,7 +51,7 @@ void out_challenge_ack(struct conn *c)
 /* A SYN before its ACK: nothing but SYN, ACK and RST may be sent. */
 static bool is_opening(const struct conn *c) { return !c->syn_acked && seq_eq(c->snd_una, c->iss); }
 
-static size_t send_syn(struct conn *c, uint8_t *buf, size_t cap)
+static APART size_t send_syn(struct conn *c, uint8_t *buf, size_t cap)
 {
 	struct counters *n = &c->eng->n;
 	bool first = c->segs_out == 0, answers = c->state != SYN_SENT;
@@ -73,33 +73,22 @@ static size_t send_syn(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---- neither text nor FIN ---- */
 
-static size_t send_bare(struct conn *c, uint8_t flags, seq_t at, uint8_t *buf, size_t cap)
+static bool send_bare(struct conn *c, seq_t at, struct outgoing *ret)
 {
 	c->eng->n.out_segs++;
-	return out_seg(c, (struct outgoing){.seq = at, .flags = flags}, buf, cap);
+	*ret = (struct outgoing){.seq = at};
+	return true;
 }
 
 /* Probes are as Linux's: an old octet's number and no text, so nobody can take it and everybody must answer (3.10.7.4 first). */
-static size_t send_probe(struct conn *c, uint64_t *counter, uint8_t *buf, size_t cap)
+static bool send_probe(struct conn *c, uint64_t *counter, struct outgoing *ret)
 {
 	++*counter;
-	return send_bare(c, 0, seq_sub(c->snd_una, 1), buf, cap);
-}
-
-/* ---- one connection ---- */
-
-static size_t out_opening(struct conn *c, uint8_t *buf, size_t cap)
-{
-	if (c->syn_due)
-		return send_syn(c, buf, cap);
-	if (c->ack_due && c->state != SYN_SENT)
-		return send_bare(c, 0, c->snd_nxt, buf, cap);
-	c->ack_due = false;
-	return 0;
+	return send_bare(c, seq_sub(c->snd_una, 1), ret);
 }
 
 /* What was asked for and is due even if nothing can be sent anew. */
-static size_t out_owed(struct conn *c, uint8_t *buf, size_t cap)
+static APART bool out_owed(struct conn *c, struct outgoing *ret)
 {
 	bool idle = seq_eq(c->snd_una, c->snd_nxt), blocked = idle && snd_unsent(c) > 0;
 	bool probe = c->probe_due && blocked, keep = c->keepalive_due && idle;
@@ -108,22 +97,35 @@ static size_t out_owed(struct conn *c, uint8_t *buf, size_t cap)
 	if (blocked && (probe || c->timer_at[TIMER_RTX] == NSEC_NEVER))
 		snd_start_rtx_timer(c); /* 3.8.6.1; SHLD-29, SHLD-30 */
 	if (probe)
-		return send_probe(c, &c->eng->n.win_probe, buf, cap);
+		return send_probe(c, &c->eng->n.win_probe, ret);
 	if (keep)
-		return send_probe(c, &c->eng->n.keepalive, buf, cap);
-	return c->ack_due ? send_bare(c, 0, c->snd_nxt, buf, cap) : 0;
+		return send_probe(c, &c->eng->n.keepalive, ret);
+	return c->ack_due && send_bare(c, c->snd_nxt, ret);
+}
+
+/* ---- one connection ---- */
+
+/* The SYN is out, or was never asked for: only an ACK may be due. */
+static APART bool out_opening(struct conn *c, struct outgoing *ret)
+{
+	if (c->ack_due && c->state != SYN_SENT)
+		return send_bare(c, c->snd_nxt, ret);
+	c->ack_due = false;
+	return false;
 }
 
 static size_t out_conn(struct conn *c, uint8_t *buf, size_t cap)
 {
-	size_t len;
+	bool opening = is_opening(c);
+	struct outgoing o;
 
 	if (c->state < SYN_SENT || c->state == TIME_WAIT)
 		return 0;
-	if (is_opening(c))
-		return out_opening(c, buf, cap);
-	len = out_data(c, buf, cap);
-	return len ? len : out_owed(c, buf, cap);
+	if (opening && c->syn_due)
+		return send_syn(c, buf, cap);
+	if (opening ? out_opening(c, &o) : out_data(c, &o) || out_owed(c, &o))
+		return out_seg(c, &o, buf, cap);
+	return 0;
 }
 
 static bool has_more(const struct conn *c)

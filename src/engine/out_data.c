@@ -72,19 +72,18 @@ static void count_again(struct conn *c, const struct outgoing *o)
 }
 
 /* Entry i, or a piece of it. */
-static size_t send_again(struct conn *c, uint32_t i, uint8_t *buf, size_t cap)
+static bool send_again(struct conn *c, uint32_t i, struct outgoing *ret)
 {
 	struct board *b = &c->board;
 	struct recovery *r = &c->rec;
-	struct outgoing o;
 	struct sent *s;
 
 	i = take_along(c, i);
 	s = board_at(c->sent, b, i);
-	if (!choose_again(c, s, &o))
-		return 0;
-	r->piece = seq_add(o.seq, o.len + !!(o.flags & F_FIN));
-	count_again(c, &o);
+	if (!choose_again(c, s, ret))
+		return false;
+	r->piece = seq_add(ret->seq, ret->len + !!(ret->flags & F_FIN));
+	count_again(c, ret);
 	if (seq_eq(r->piece, s->to)) {
 		board_sent_again(b, c->sent, i, c->eng->now);
 		s->delivered = r->delivered;
@@ -92,14 +91,14 @@ static size_t send_again(struct conn *c, uint32_t i, uint8_t *buf, size_t cap)
 			s->flags |= SENT_AGAIN;
 			b->again++;
 		}
-		o.flags |= o.flags & F_FIN ? 0 : nagle_again_psh(c, i);
+		ret->flags |= ret->flags & F_FIN ? 0 : nagle_again_psh(c, i);
 	}
 	undo_retransmitted(c, c->eng->now);
 	if (recovery_reduces(r))
 		prr_sent(&r->prr, 1);
 	if (i == b->first && c->rtx_kind != RTX_REO)
 		snd_start_rtx_timer(c);
-	return out_seg(c, o, buf, cap);
+	return true;
 }
 
 /* The first entry that is lost and not on its way again; `end`: none. */
@@ -119,28 +118,28 @@ static uint32_t next_lost(struct conn *c)
 	return b->hint;
 }
 
-static size_t send_lost(struct conn *c, uint8_t *buf, size_t cap)
+static bool send_lost(struct conn *c, struct outgoing *ret)
 {
 	uint32_t i = cwnd_has_room(c) ? next_lost(c) : c->board.end;
-	size_t len = i == c->board.end ? 0 : send_again(c, i, buf, cap);
+	bool sent = i != c->board.end && send_again(c, i, ret);
 
-	if (len == 0)
+	if (!sent)
 		c->rec.resend = RESEND_NOTHING;
 	else if (c->rec.ca == CA_LOSS)
 		c->eng->n.slow_start_retrans++;
 	else
 		c->eng->n.fast_retrans++;
-	return len;
+	return sent;
 }
 
 /* The timer's own. */
-static size_t send_head(struct conn *c, uint8_t *buf, size_t cap)
+static bool send_head(struct conn *c, struct outgoing *ret)
 {
 	c->rec.resend = RESEND_NOTHING;
 	if (c->rec.ca != CA_LOSS || board_n(&c->board) == 0)
-		return 0;
+		return false;
 	c->rec.piece = c->snd_una;
-	return send_again(c, c->board.first, buf, cap);
+	return send_again(c, c->board.first, ret);
 }
 
 /* ---- anew ---- */
@@ -186,35 +185,34 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret, u
 	return true;
 }
 
-/* 0: there is nothing, or not now. */
-static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, size_t cap)
+/* False: there is nothing, or not now. */
+static APART bool send_new(struct conn *c, enum why_new why, struct outgoing *ret)
 {
 	struct engine *e = c->eng;
 	bool idle = board_n(&c->board) == 0;
-	struct outgoing o;
 	struct sent *s;
 	uint32_t mss;
 
-	if (!choose_new(c, why, &o, &mss))
-		return 0;
-	if (o.flags & F_FIN) {
+	if (!choose_new(c, why, ret, &mss))
+		return false;
+	if (ret->flags & F_FIN) {
 		c->fin_sent = true;
 		if (c->state != LAST_ACK) /* it may become a record */
 			twstore_prefetch(tw_of(e, c->is_v6), c->hash);
 	}
 	if (idle && c->last_sent_at && c->cc.ops->idle)
 		c->cc.ops->idle(&c->cc, e->now, c->last_sent_at);
-	c->snd_nxt = seq_add(o.seq, o.len + c->fin_sent);
-	s = board_add(&c->board, c->sent, o.seq, o.len + c->fin_sent, e->now);
+	c->snd_nxt = seq_add(ret->seq, ret->len + c->fin_sent);
+	s = board_add(&c->board, c->sent, ret->seq, ret->len + c->fin_sent, e->now);
 	s->delivered = c->rec.delivered;
-	if (o.len) {
-		if (nagle_is_joined(c, o.seq))
+	if (ret->len) {
+		if (nagle_is_joined(c, ret->seq))
 			s->flags |= SENT_JOINED;
-		if (nagle_is_pushed(c, seq_add(o.seq, o.len)))
+		if (nagle_is_pushed(c, seq_add(ret->seq, ret->len)))
 			s->flags |= SENT_PSH;
-		if (nagle_ends_record(c, seq_add(o.seq, o.len)))
+		if (nagle_ends_record(c, seq_add(ret->seq, ret->len)))
 			s->flags |= SENT_EOR;
-		nagle_sent(c, seq_add(o.seq, o.len), o.len, mss);
+		nagle_sent(c, seq_add(ret->seq, ret->len), ret->len, mss);
 	}
 	if (c->probe_due) { /* the timer let it go (rule 4): the window needs no probe */
 		c->probe_due = c->probing = false;
@@ -226,88 +224,83 @@ static APART size_t send_new(struct conn *c, enum why_new why, uint8_t *buf, siz
 		prr_sent(&c->rec.prr, 1);
 	c->rec.in_batch = true;
 	e->n.out_segs++;
-	return out_seg(c, o, buf, cap);
+	return true;
 }
 
 /* RFC 5682 3.1 step 2.b: two new segments, or as many as cwnd has; if there is none, recovery is the usual one. */
-static size_t send_frto(struct conn *c, uint8_t *buf, size_t cap)
+static bool send_frto(struct conn *c, struct outgoing *ret)
 {
 	struct recovery *r = &c->rec;
-	size_t len = send_new(c, FRTO, buf, cap);
 
-	if (len)
-		return len;
+	if (send_new(c, FRTO, ret))
+		return true;
 	r->resend = RESEND_NOTHING;
 	if (seq_lt(r->high, c->snd_nxt))
-		return 0;
+		return false;
 	r->frto = false;
 	r->resend = RESEND_LOST;
-	return send_lost(c, buf, cap);
+	return send_lost(c, ret);
 }
 
 /* ---- the tail loss probe: something new, or the last once more (RFC 8985 7.3) ---- */
 
-static size_t probe_again(struct conn *c, uint8_t *buf, size_t cap)
+static bool probe_again(struct conn *c, struct outgoing *ret)
 {
 	struct board *b = &c->board;
 	uint32_t i = b->end - 1;
 	struct sent *s = board_at(c->sent, b, i);
-	struct outgoing o;
 
 	c->rec.piece = sent_from(s); /* from its beginning */
-	if (!choose_again(c, s, &o))
-		return 0;
+	if (!choose_again(c, s, ret))
+		return false;
 	board_sent_again(b, c->sent, i, c->eng->now);
 	s->delivered = c->rec.delivered;
 	s->flags &= (uint8_t)~SENT_JOINED; /* a probe is a packet of its own */
-	count_again(c, &o);
+	count_again(c, ret);
 	tlp_sent(c, true);
-	return out_seg(c, o, buf, cap);
+	return true;
 }
 
-static size_t send_loss_probe(struct conn *c, uint8_t *buf, size_t cap)
+static bool send_loss_probe(struct conn *c, struct outgoing *ret)
 {
-	size_t len;
-
 	c->rec.tlp_due = false;
 	if (board_n(&c->board) == 0)
-		return 0;
-	len = send_new(c, PROBE, buf, cap);
-	if (len == 0)
-		return probe_again(c, buf, cap);
+		return false;
+	if (!send_new(c, PROBE, ret))
+		return probe_again(c, ret);
 	c->rec.in_batch = c->rec.rearm = false; /* one probe: no other one follows it */
 	cwnd_used(c);
 	tlp_sent(c, false);
-	return len;
+	return true;
 }
 
 /* ---- */
 
-static size_t send_resend(struct conn *c, uint8_t *buf, size_t cap)
+static bool send_resend(struct conn *c, struct outgoing *ret)
 {
 	switch ((enum resend)c->rec.resend) {
 	case RESEND_NOTHING:
-		return 0;
+		return false;
 	case RESEND_HEAD:
-		return send_head(c, buf, cap);
+		return send_head(c, ret);
 	case RESEND_LOST:
-		return send_lost(c, buf, cap);
+		return send_lost(c, ret);
 	case RESEND_NEW:
-		return send_frto(c, buf, cap);
+		return send_frto(c, ret);
 	}
 	must_not_reach("nothing known to send again");
 }
 
-static APART size_t out_again(struct conn *c, uint8_t *buf, size_t cap)
+static APART bool out_again(struct conn *c, struct outgoing *ret)
 {
-	return c->rec.tlp_due ? send_loss_probe(c, buf, cap) : send_resend(c, buf, cap);
+	return c->rec.tlp_due ? send_loss_probe(c, ret) : send_resend(c, ret);
 }
 
-size_t out_data(struct conn *c, uint8_t *buf, size_t cap)
+bool out_data(struct conn *c, struct outgoing *ret)
 {
-	size_t len = c->rec.tlp_due || c->rec.resend ? out_again(c, buf, cap) : 0;
-
-	return len ? len : send_new(c, USUAL, buf, cap);
+	if ((c->rec.tlp_due || c->rec.resend) && out_again(c, ret))
+		return true;
+	return send_new(c, USUAL, ret);
 }
 
 void out_data_end(struct conn *c)

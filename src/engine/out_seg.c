@@ -40,27 +40,27 @@ static void find_text(const struct conn *c, struct seg *s, uint8_t *buf)
 	memcpy(to + first, c->snd_buf, s->len - first);
 }
 
-size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap)
+size_t out_seg(struct conn *c, const struct outgoing *o, uint8_t *buf, size_t cap)
 {
 	struct seg s;
 
 	address(c, &s);
-	s.seq = o.seq;
+	s.seq = o->seq;
 	s.ack = c->rcv_nxt;
-	s.flags = o.flags | F_ACK;
+	s.flags = o->flags | F_ACK;
 	s.wnd = rcv_wnd_field(c);
-	s.len = o.len;
+	s.len = o->len;
 	ecn_mark(c, &s);
 	if (c->n_gaps || c->dsack_due)
 		rcv_sack_blocks(c, &s.opts);
 	c->dsack_due = false;
-	if (o.len) {
+	if (o->len) {
 		find_text(c, &s, buf);
-		c->bytes_sent += o.len;
+		c->bytes_sent += o->len;
 		c->data_segs_out++;
 		c->last_sent_at = c->eng->now;
 	}
-	rcv_ack_sent(c, o.len > 0);
+	rcv_ack_sent(c, o->len > 0);
 	c->segs_out++;
 	return packet_write(buf, cap, &s, how(c->eng));
 }

@@ -12,9 +12,9 @@ struct outgoing {
 
 size_t out_seg_syn(struct conn *c, uint8_t *buf, size_t cap); /* SYN, or SYN+ACK */
 /* Anything else. It acknowledges all there is, announces the window and counts what every segment counts. */
-size_t out_seg(struct conn *c, struct outgoing o, uint8_t *buf, size_t cap);
+size_t out_seg(struct conn *c, const struct outgoing *o, uint8_t *buf, size_t cap);
 size_t out_seg_reply(struct engine *e, const struct reply *r, uint8_t *buf, size_t cap);
 
 /* ---- out_data.c ---- */
-size_t out_data(struct conn *c, uint8_t *buf, size_t cap); /* text or FIN, again or anew; 0: none now */
+bool out_data(struct conn *c, struct outgoing *ret); /* text or FIN, again or anew; false: none now */
 void out_data_end(struct conn *c); /* after rec.in_batch: that was the last for now */

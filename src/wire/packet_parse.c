@@ -213,7 +213,6 @@ static inline enum wire_verdict parse_tcp(struct seg *s, const struct upper *u, 
 	const uint8_t *at = u->at, *options = at + TCP_HEADER_LEN, *rest = options;
 	uint32_t options_len = (at[12] >> 4) * 4U - TCP_HEADER_LEN, left = u->len - TCP_HEADER_LEN;
 	uint64_t sum = u->pseudo;
-	bool plain_ts = options_len == TS_WORDS_LEN && left >= TS_WORDS_LEN && word_at(options) == be32(OPT_WORD_TS);
 
 	if (options_len > left) /* or a header of less than its 20 octets: below 0 */
 		return WIRE_BAD_TCP;
@@ -221,11 +220,12 @@ static inline enum wire_verdict parse_tcp(struct seg *s, const struct upper *u, 
 	sum += (uint64_t)word_at(at) + word_at(at + 4) + word_at(at + 8) + word_at(at + 12) + word_at(at + 16);
 	s->len = left - options_len;
 	s->text = s->len ? options + options_len : NULL;
-	if (plain_ts) {
+	if (options_len == TS_WORDS_LEN && word_at(options) == be32(OPT_WORD_TS)) {
 		sum += (uint64_t)word_at(options) + word_at(options + 4) + word_at(options + 8);
 		parse_ts(&s->opts, options + 4);
 		rest += TS_WORDS_LEN;
 		left -= TS_WORDS_LEN;
+		options_len = 0; /* none that are still to be read */
 	}
 	if (!(how & PACKET_NO_TCP_CSUM)) {
 		if (left)
@@ -233,9 +233,7 @@ static inline enum wire_verdict parse_tcp(struct seg *s, const struct upper *u, 
 		if (!csum_is_good(sum))
 			return WIRE_BAD_CSUM;
 	}
-	if (plain_ts || options_len == 0 || parse_options(&s->opts, options, options_len))
-		return WIRE_TCP;
-	return WIRE_BAD_TCP;
+	return options_len == 0 || parse_options(&s->opts, options, options_len) ? WIRE_TCP : WIRE_BAD_TCP;
 }
 
 /* Errors about a packet (RFC 1122 3.2.2, RFC 4443 3); redirects are routing's. */
