@@ -156,7 +156,7 @@ void conn_clear(struct conn *c, bool v6)
 {
 	const struct la_config *cfg = &c->eng->cfg;
 
-	memset(c, 0, offsetof(struct conn, cc.cubic));
+	memset(&c->t, 0, offsetof(struct conn, cc.cubic) - offsetof(struct conn, t));
 	for (unsigned i = 0; i < N_TIMERS; i++)
 		c->timer_at[i] = NSEC_NEVER;
 	c->t.laddr = LADDR_ANY;

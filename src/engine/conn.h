@@ -69,13 +69,34 @@ enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or fail
 struct engine;
 
 struct conn {
+	/*
+	 * What the way of a segment reads and writes most stands first: up to 127 octets from the beginning an instruction is three octets
+	 * shorter, and these are two lines of the cache. (More about some of them where their like are, below.)
+	 */
+	struct link out_link; /* something to send */
+	struct engine *eng; /* the two above all: conn_clear() begins behind them */
 	struct tuple t;
 	uint64_t hash; /* tuple_hash() of t */
 	enum state state; /* written by conn_go() only */
-
-	/* Send sequence variables. */
 	seq_t snd_una, snd_nxt, iss;
 	seq_t snd_end; /* one past the last octet the application gave us */
+	seq_t rcv_nxt;
+	seq_t rcv_read; /* next octet the application reads */
+	uint32_t ts_recent, ts_offset;
+	uint32_t ev_seen; /* readiness at the last la_event() */
+	bool is_open,
+		lingering; /* is_open: the application has a handle. lingering: but la_close() returned -EINPROGRESS, and no call takes it */
+	bool is_v6, ts_ok, sack_ok; /* ts_ok, sack_ok, wscale_ok: both ends do it; a SYN offers what the knobs say */
+	bool syn_acked; /* our SYN is acknowledged (snd_acked()): before, only SYN, ACK and RST are sent */
+	bool fin_queued; /* CLOSE or shutdown(): our FIN follows snd_end */
+	bool fin_sent; /* at least once: snd_nxt is past it */
+	bool ack_due, syn_due, probe_due, keepalive_due; /* what the next segment is for; out.c clears them */
+	bool has_rcv_fin;
+	uint8_t ack_pending, quick, pingpong; /* when to acknowledge, below */
+	uint8_t rcv_wscale, backoff;
+	uint16_t rcv_mss, snd_mss, adv_mss;
+
+	/* Send sequence variables. */
 	seq_t snd_wl1, snd_wl2;
 	uint32_t snd_wnd, max_snd_wnd; /* octets, scaled */
 	/* nagle.c: */
@@ -85,9 +106,8 @@ struct conn {
 	nsec_t burst_at;
 	seq_t packet_from; /* where the last one in the buffer begins */
 	/* Receive sequence variables. */
-	seq_t rcv_nxt, irs;
+	seq_t irs;
 	seq_t rcv_adv; /* right edge we announced: never moves left (SHLD-14), but for tcp_shrink_window. RCV.NXT may be past it (seg_other.c) */
-	seq_t rcv_read; /* next octet the application reads */
 	seq_t last_ack_sent; /* RFC 7323 4.3 */
 	seq_t seg_seq; /* SEG.SEQ of the segment in hand as it came, before what is old was cut off: compared with the former */
 	seq_t rcv_fin; /* where the peer's FIN is, if has_rcv_fin */
@@ -106,38 +126,29 @@ struct conn {
 	uint32_t rcv_rtt_tsecr; /* the echo that was used for it last */
 	seq_t rcv_rtt_seq; /* without echoes: the window that began then ends here */
 	nsec_t rcv_rtt_at;
-	uint32_t ts_recent, ts_offset;
 	nsec_t ts_recent_at;
 
 	/* Flags, each true or false for long. */
-	bool is_v6, is_open, passive; /* is_open: the application has a handle. passive: came from a listener */
+	bool passive; /* came from a listener */
 	bool is_orphan; /* counted in n_orphans: close.c sets it when the handle goes and the connection stays; conn.c clears it */
 	bool port_chosen, port_bound; /* how lport was got: ports.h or binds.h */
-	bool ts_ok, wscale_ok, sack_ok; /* both ends do it; a SYN offers what the knobs say */
-	bool syn_acked; /* our SYN is acknowledged (snd_acked()): before, only SYN, ACK and RST are sent */
-	bool fin_queued; /* CLOSE or shutdown(): our FIN follows snd_end */
-	bool fin_sent; /* at least once: snd_nxt is past it */
-	bool has_rcv_fin, rcv_shutdown;
+	bool wscale_ok, rcv_shutdown;
 	bool connected_once; /* reached ESTABLISHED */
-	uint8_t snd_wscale, rcv_wscale;
+	uint8_t snd_wscale;
 	bool of_cookie; /* the timestamp that the first ACK echoes was made for a cookie: it measures nothing */
-	uint16_t snd_mss, rcv_mss, adv_mss;
 	uint16_t pmtu; /* of the path: the link's, or less */
 	bool pmtu_locked; /* it is narrower still: without DF */
 	nsec_t pmtu_until; /* 0: it is the link's */
 	uint16_t mss_clamp; /* the peer's MSS option, at most ours */
 
-	/* What the next segment is for; out.c clears them. */
-	bool ack_due, syn_due, probe_due, keepalive_due;
 	bool more; /* MSG_MORE on the last send */
 	bool push; /* what is unsent goes, corked or not: TCP_NODELAY was set, or the buffer is full */
 	bool pushed; /* the last octet in the buffer carries PSH */
 	bool push_inside; /* and so does the one before push_at, within a long write */
 	seq_t push_at;
 	/* When to acknowledge (rcv_ack.c, Linux's icsk_ack). */
-	uint8_t ack_pending; /* of enum ack_pending; 0: nothing came that no ACK was sent for */
-	uint8_t quick; /* so many ACKs at once before they begin to wait */
-	uint8_t pingpong; /* answers sent with the ACK on them, in a row */
+	/* ack_pending: of enum ack_pending; 0: nothing came that no ACK was sent for. quick: so many ACKs at once before they begin to wait.
+	 * pingpong: answers sent with the ACK on them, in a row. */
 	uint16_t ato_ms; /* how long an ACK may wait; 0: no text came yet */
 	uint16_t last_seg_size;
 	bool probing; /* TIMER_RTX probes a closed window, since unacked_since */
@@ -150,7 +161,7 @@ struct conn {
 	bool syn_timed; /* our SYN was sent at syn_at, once */
 	nsec_t syn_at;
 	uint8_t rtx_kind; /* enum rtx_kind */
-	uint8_t rexmits, backoff, probes, keep_sent; /* rexmits: of the same segment, in a row */
+	uint8_t rexmits, probes, keep_sent; /* rexmits: of the same segment, in a row */
 	nsec_t unacked_since; /* when the first of these rexmits, or of the window probes, was sent: R2 and the user timeout count from it (Linux) */
 	nsec_t last_sent_at, last_rcv_at, last_ack_at; /* data sent, data received, any segment received */
 
@@ -164,7 +175,6 @@ struct conn {
 	uint8_t n_recent, n_eor; /* of recent, of eor */
 	bool dsack_due;
 
-	uint32_t ev_seen; /* readiness at the last la_event() */
 	uint64_t user;
 
 	/* A listener: */
@@ -187,8 +197,7 @@ struct conn {
 	enum attach attach; /* the handle's side of the story (Linux's sock->state); accepted: ATTACHED */
 	bool addr_bound; /* bind() named an address: connect() goes from it */
 	bool port_locked; /* bind() named the port: a socket that ended keeps it until close() (Linux: SOCK_BINDPORT_LOCK) */
-	bool lingering; /* la_close() returned -EINPROGRESS: is_open still, but no call takes the handle */
-	la_sock linger_sock; /* the handle it had */
+	la_sock linger_sock; /* lingering: the handle it had */
 	bool linger_over; /* that ended: an orphan or CLOSED, kept in e->events until LA_LINGERED is told */
 
 	bool has_tw_saved; /* reopened from a record: engine.tw_restore */
@@ -222,7 +231,6 @@ struct conn {
 	/* What the engine has linked this into, if anything. A block that is given out is in none. */
 	struct wheel_timer timer; /* at the earliest of timer_at, or earlier */
 	struct link hash_link; /* in the table of connections (CLOSED and LISTEN: in none) */
-	struct link out_link; /* something to send */
 	struct link event_link; /* something came up */
 	struct link queue_link; /* listener's accept queue, or the engine's free list */
 
@@ -231,5 +239,4 @@ struct conn {
 	struct run *gaps;
 	struct sent *sent; /* the scoreboard's ring: engine.sent_slots */
 	la_sock handle; /* its number and generation: the present holder's, or the last one's */
-	struct engine *eng;
 };
