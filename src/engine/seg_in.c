@@ -91,7 +91,8 @@ static struct conn *recent(const struct engine *e, laddr_t laddr, const struct s
 	return NULL;
 }
 
-static APART void tcp_for_another(struct engine *e, laddr_t laddr, struct seg *s)
+/* The connection that is neither of these two. NULL: there is none, and what there is instead has the segment. */
+static APART struct conn *find_for_seg(struct engine *e, laddr_t laddr, struct seg *s)
 {
 	struct tuple t = {.raddr = s->src, .laddr = laddr, .lport = s->dport, .rport = s->sport};
 	bool v6 = !addr_is_v4(&s->src);
@@ -101,27 +102,26 @@ static APART void tcp_for_another(struct engine *e, laddr_t laddr, struct seg *s
 
 	if (!addr_is_unicast(&s->src)) { /* MUST-57, MUST-63: nothing but unicast; no connection has such a peer */
 		e->n.la_in_bad_ip++;
-		return;
+		return NULL;
 	}
 	e->n.in_segs++;
 	hash = tuple_hash(e->tuple_key, &t);
 	if (s->flags & F_SYN)
 		twstore_prefetch(tw_of(e, v6), hash);
 	c = conn_find_for_seg(e, &t, hash);
-	if (c) {
-		conn_seg_in(c, s);
-		return;
-	}
+	if (c)
+		return c;
 	id = tw_find(e, v6, &t, hash);
 	if (id != TW_NONE) {
 		tw_seg(e, id, s, &t, hash);
-		return;
+		return NULL;
 	}
 	c = listener_find(e, &t, hash);
 	if (c)
 		seg_arrives_listen(c, s, &t, hash, NULL);
 	else
 		seg_arrives_closed(e, s, &t);
+	return NULL;
 }
 
 static void tcp_in(struct engine *e, struct seg *s)
@@ -134,12 +134,12 @@ static void tcp_in(struct engine *e, struct seg *s)
 		return;
 	}
 	c = recent(e, (laddr_t)laddr, s);
-	if (!c) {
-		tcp_for_another(e, (laddr_t)laddr, s);
-		return;
-	}
-	e->n.in_segs++;
-	conn_seg_in(c, s);
+	if (c)
+		e->n.in_segs++;
+	else
+		c = find_for_seg(e, (laddr_t)laddr, s);
+	if (c)
+		conn_seg_in(c, s);
 }
 
 /* ---- ICMP ---- */
