@@ -18,6 +18,10 @@
 	}
 #define COUNT(s, m) INT(s, m, 0, SOCKETS_MAX)
 #define U32(s, m) INT(s, m, 0, UINT32_MAX)
+#define TW_OWNER(s) /* the rest of it was used up when the snapshot was made */                                        \
+	{                                                                                                              \
+		.name = "tw_closer_known", .type = F_INT, AT(s, tw_owner.known), .max = SOCKETS_MAX                    \
+	}
 #define U64(s, m)                                                                                                      \
 	{                                                                                                              \
 		.name = #m, .type = F_U64, AT(s, m)                                                                    \
@@ -90,6 +94,7 @@ static const struct field listener_rows[] = {
 	COUNT(listener, keepalive_timers),
 	COUNT(listener, leftovers_well_known),
 	AGES(listener, tw_ages),
+	TW_OWNER(listener),
 	KNOWN(listener, opts, sockopts_fields),
 	PROC(listener, proc),
 };
@@ -109,6 +114,7 @@ static const struct field dest_rows[] = {
 	COUNT(dest, tw_reusable),
 	COUNT(dest, keepalive_timers),
 	AGES(dest, tw_ages),
+	TW_OWNER(dest),
 	U64(dest, inode),
 	PROC(dest, proc),
 };
