@@ -36,6 +36,18 @@ struct proc {
 	__u64 comm[TASK_COMM_LEN / 8];
 };
 
+struct latest {
+	__u64 pid;
+	struct proc proc;
+};
+
+struct { /* the process that this CPU told of last: as a rule it is the next one, too */
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct latest);
+} lastack_latest SEC(".maps");
+
 struct { /* which processes the reader has been told of */
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -58,24 +70,36 @@ static __always_inline void *reserve(__u64 size)
 	return p;
 }
 
+static __always_inline bool is_same(const struct proc *a, const struct proc *b)
+{
+	return a->cgroup == b->cgroup && a->comm[0] == b->comm[0] && a->comm[1] == b->comm[1];
+}
+
 /* The current process by name, for the reader. */
 static __always_inline void tell_name(__u32 pid)
 {
-	struct proc now = {.cgroup = bpf_get_current_cgroup_id()}, *known = bpf_map_lookup_elem(&lastack_procs, &pid);
+	struct proc now = {.cgroup = bpf_get_current_cgroup_id()}, *known;
+	__u32 zero = 0;
+	struct latest *latest = bpf_map_lookup_elem(&lastack_latest, &zero);
 	struct event_proc *e;
 
 	bpf_get_current_comm(now.comm, sizeof(now.comm));
-	if (known && known->cgroup == now.cgroup && known->comm[0] == now.comm[0] && known->comm[1] == now.comm[1])
+	if (!latest || (latest->pid == pid && is_same(&latest->proc, &now)))
 		return;
-	e = reserve(sizeof(*e));
-	if (!e)
-		return;
-	e->kind = EVENT_PROC;
-	e->pid = pid;
-	e->cgroup = now.cgroup;
-	__builtin_memcpy(e->comm, now.comm, sizeof(e->comm));
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	bpf_map_update_elem(&lastack_procs, &pid, &now, BPF_ANY);
+	known = bpf_map_lookup_elem(&lastack_procs, &pid);
+	if (!known || !is_same(known, &now)) {
+		e = reserve(sizeof(*e));
+		if (!e)
+			return;
+		e->kind = EVENT_PROC;
+		e->pid = pid;
+		e->cgroup = now.cgroup;
+		__builtin_memcpy(e->comm, now.comm, sizeof(e->comm));
+		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+		bpf_map_update_elem(&lastack_procs, &pid, &now, BPF_ANY);
+	}
+	latest->pid = pid;
+	latest->proc = now;
 }
 
 static __always_inline __u32 task_flags(void)
@@ -282,12 +306,10 @@ static __always_inline void half_close(struct sock *sk, struct tcp_sock *tp, str
 }
 
 /* Transitions that teach nothing that the socket itself will not tell later: most of them, and each costs. */
-static __always_inline bool is_dull(struct sock *sk, struct tcp_sock *tp, int old, int new)
+static __always_inline bool is_dull(struct sock *sk, int old, int new)
 {
 	if (old == TCP_LISTEN || new == TCP_LISTEN || (old == TCP_CLOSE && new != TCP_SYN_SENT))
 		return true;
-	if (old == TCP_SYN_SENT && new == TCP_ESTABLISHED) /* the round trip is known, unless a SYN was lost */
-		return !tp->total_retrans;
 	/* Without a process this socket is replaced by a small one at once. */
 	return new == TCP_FIN_WAIT2 &&
 	       (sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
@@ -317,10 +339,13 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	struct track *t;
 	__u64 cookie;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (is_dull(sk, old, new) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || is_dull(sk, tp, old, new))
+	if (!tp)
+		return 0;
+	/* How long it took is the round trip, unless a SYN was lost. */
+	if (old == TCP_SYN_SENT && new == TCP_ESTABLISHED && !tp->total_retrans)
 		return 0;
 	cookie = cookie_of(sk);
 	if (new == TCP_CLOSE)
