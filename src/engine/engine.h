@@ -268,7 +268,7 @@ void rcv_quickack_set(struct conn *c, int v); /* TCP_QUICKACK */
 bool rcv_quickack(const struct conn *c);
 
 /* ---- rcv_wnd.c: the receive window ---- */
-void rcv_init(struct conn *c); /* of a block that is given out: wscale and buffer by the knobs */
+void rcv_init(struct conn *c); /* of a block that is given out: the buffer by the knobs */
 void rcv_begin(struct conn *c); /* its SYN comes next, or the answer to one */
 void rcv_established(struct conn *c);
 void rcv_clamp_set(struct conn *c, uint32_t octets); /* TCP_WINDOW_CLAMP of a connection */
@@ -284,11 +284,11 @@ uint16_t rcv_wnd_field(struct conn *c); /* that, as the field of a segment that 
 uint32_t rcv_runs_max(const struct la_config *cfg); /* room in conn.gaps */
 void rcv_dsack(struct conn *c, struct run r); /* octets of r came again (RFC 2883): the next ACK says so */
 void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o); /* what the next segment says */
-uint32_t rcv_sack_len(const struct conn *c); /* octets of options that takes */
+uint32_t conn_mss_beside_sacks(const struct conn *c);
 /* The most text that fits beside the SACK blocks which the next segment has to carry. */
 static inline uint32_t conn_mss_now(const struct conn *c)
 {
-	return c->n_gaps || c->dsack_due ? c->snd_mss - rcv_sack_len(c) : c->snd_mss;
+	return c->n_gaps || c->dsack_due ? conn_mss_beside_sacks(c) : c->snd_mss;
 }
 
 /* ---- timeout.c: TIMER_RTX ---- */
@@ -337,10 +337,7 @@ struct secret {
 	uint32_t ts_offset; /* 0 with tcp_timestamps = 2 */
 };
 struct secret secret_of(const struct engine *e, uint64_t hash); /* of the four-tuple with this tuple_hash() */
-static inline uint32_t ts_clock_ms(const struct engine *e) /* TSval without the offset */
-{
-	return e->now_ms;
-}
+static inline uint32_t ts_clock_ms(const struct engine *e) /* TSval without the offset */ { return e->now_ms; }
 uint32_t secret_gap(const struct engine *e, const struct tuple *t); /* 0..65535 */
 seq_t cookie_make(const struct engine *e, const struct tuple *t, const struct seg *syn, uint16_t *ret_mss);
 bool cookie_check(const struct engine *e, const struct tuple *t, const struct seg *ack, uint16_t *ret_mss);

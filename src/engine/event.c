@@ -56,7 +56,7 @@ static uint32_t ready_among(const struct conn *c, uint32_t events)
 
 uint32_t event_ready(const struct conn *c) { return ready_among(c, UINT32_MAX); }
 
-void event_raise(struct conn *c)
+APART void event_raise(struct conn *c)
 {
 	if (!c->is_open || c->lingering || link_is_in(&c->event_link))
 		return;

@@ -217,10 +217,10 @@ APART void rcv_sack_blocks(const struct conn *c, struct tcp_opts *o)
 			tell(o, c->gaps[run_at(c, seq_add(c->recent[i], 1))]);
 }
 
-APART uint32_t rcv_sack_len(const struct conn *c)
+APART uint32_t conn_mss_beside_sacks(const struct conn *c)
 {
 	struct tcp_opts o;
 
 	rcv_sack_blocks(c, &o);
-	return o.n_sack ? 4 + 8U * o.n_sack : 0;
+	return o.n_sack ? c->snd_mss - (4 + 8U * o.n_sack) : c->snd_mss;
 }

@@ -68,11 +68,7 @@ uint16_t conn_syn_wnd(const struct conn *c, bool ts) /* not scaled (RFC 7323 2.2
 	return (uint16_t)min32(first_wnd(c, ts), UINT16_MAX);
 }
 
-void rcv_init(struct conn *c)
-{
-	c->rcv_wscale = conn_wscale(c->eng);
-	c->rcv_full = rcv_text_of(c->eng, c->eng->k.rmem_default);
-}
+void rcv_init(struct conn *c) { c->rcv_full = rcv_text_of(c->eng, c->eng->k.rmem_default); }
 
 void rcv_established(struct conn *c)
 {
