@@ -3,7 +3,7 @@
  * api.c - the calls of BSD on a socket that is there: accept, send, recv, names. They answer as Linux does, never block,
  * and a handle that is none is -EBADF.
  */
-#include "engine/engine.h"
+#include "engine/chrono.h"
 
 #include <errno.h>
 
@@ -128,6 +128,8 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 	if (flags & LA_EOR && !nagle_may_end_record(c))
 		return -EAGAIN;
 	n = snd_write(c, data, len);
+	if (n < len || c->no_space)
+		chrono_no_space(c, n, n < len);
 	if (!n) {
 		event_lower(c); /* what was told may not hold any more: the windows decide it, too */
 		return -EAGAIN;
@@ -136,6 +138,7 @@ int64_t la_send(struct la_engine *h, la_sock s, const void *data, size_t len, in
 		cwnd_restart(c);
 	w = (struct nagle_write){.more = flags & LA_MORE, .ends_record = flags & LA_EOR, .is_short = n < len};
 	nagle_written(c, (uint32_t)n, &w);
+	chrono_written(c);
 	out_schedule(c);
 	event_lower(c);
 	return (int64_t)n;

@@ -64,6 +64,8 @@ struct sockopts {
 	uint32_t window_clamp; /* TCP_WINDOW_CLAMP; 0: none */
 };
 
+enum chrono { CHRONO_NONE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, N_CHRONOS }; /* chrono.h */
+
 enum attach { UNATTACHED, ATTACHING, ATTACHED }; /* connect() not called or failed; under way; it said 0 */
 
 struct engine;
@@ -209,6 +211,10 @@ struct conn {
 	uint16_t total_rto, rto_recoveries; /* timeouts, and how many were the first of a row */
 	uint64_t rto_ns; /* how long these rows took; the present one began */
 	nsec_t rto_at; /* 0: there is none */
+	uint64_t chrono_ns[N_CHRONOS];
+	nsec_t chrono_at; /* the present one began */
+	uint8_t chrono; /* enum chrono */
+	bool no_space; /* the last la_send() did not take all */
 
 	struct cc cc; /* the last that conn_clear() clears, up to cc.cubic, which is the algorithm's to clear */
 

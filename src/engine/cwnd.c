@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cwnd.c - who moves cwnd after an ACK, and whether it was used at all: what was not used has proved nothing (RFC 7661). As Linux. */
-#include "engine/engine.h"
+#include "engine/chrono.h"
 
 bool cwnd_has_room(const struct conn *c) { return board_in_flight(&c->board) < c->cc.cwnd; }
 
@@ -101,6 +101,8 @@ void cwnd_used(struct conn *c)
 		r->usage_at = c->eng->now;
 		return;
 	}
+	if (c->no_space && c->chrono < CHRONO_SNDBUF && snd_unsent(c) == 0)
+		chrono_set(c, CHRONO_SNDBUF);
 	if (out > r->used)
 		r->used = out;
 	if (c->eng->k.slow_start_after_idle && c->eng->now - r->usage_at >= rtt_rto_us(c) * UINT64_C(1000))

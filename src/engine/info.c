@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - what can be seen from outside: TCP_INFO, counters, edges, connections, records, what is in use. */
+#include "engine/chrono.h"
 #include "engine/rcv.h"
 
 #include <errno.h>
@@ -75,6 +76,9 @@ static void info_sending(const struct conn *c, struct la_tcp_info *i)
 	i->tcpi_total_rto = c->total_rto;
 	i->tcpi_total_rto_recoveries = c->rto_recoveries;
 	i->tcpi_total_rto_time = (uint32_t)(c->rto_ns / NSEC_PER_MS);
+	i->tcpi_rwnd_limited = chrono_us(c, CHRONO_RWND);
+	i->tcpi_sndbuf_limited = chrono_us(c, CHRONO_SNDBUF);
+	i->tcpi_busy_time = chrono_us(c, CHRONO_BUSY) + i->tcpi_rwnd_limited + i->tcpi_sndbuf_limited;
 	if (c->connected_once)
 		i->tcpi_pacing_rate = pacing_rate(c);
 	i->tcpi_notsent_bytes = snd_unsent(c);

@@ -4,6 +4,7 @@
  * sent for the first time gets an entry in the scoreboard. One that is sent again keeps it: small ones behind it are taken along,
  * and one that is longer than the MSS of now goes in pieces.
  */
+#include "engine/chrono.h"
 #include "engine/out_seg.h"
 
 enum { MERGE_DEPTH = 16 }; /* entries that may have to move to make room */
@@ -168,8 +169,10 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret, u
 	if (c->pmtu_until && c->pmtu_until <= c->eng->now)
 		pmtu_renew(c);
 	usable = seq_diff(snd_right_edge(c), c->snd_nxt); /* below 0: the peer took some back (MUST-34) */
-	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c)))
+	if (usable <= 0 || board_is_full(&c->board) || (why != PROBE && !cwnd_has_room(c))) {
+		chrono_held(c);
 		return false;
+	}
 	if (why == USUAL && lost_go_first(c))
 		return false;
 	in_flight = board_in_flight(&c->board);
@@ -177,8 +180,10 @@ static bool choose_new(struct conn *c, enum why_new why, struct outgoing *ret, u
 	room.wnd = (uint32_t)usable;
 	room.quota = why == PROBE ? 1 : c->cc.cwnd - in_flight;
 	len = nagle_segment(c, &room);
-	if (unsent && !len)
+	if (unsent && !len) {
+		chrono_held(c);
 		return false;
+	}
 	*ret = (struct outgoing){.seq = c->snd_nxt, .len = len, .flags = nagle_psh(c, c->snd_nxt, len)};
 	if (len == unsent && c->fin_queued && len < room.wnd)
 		ret->flags |= F_FIN;

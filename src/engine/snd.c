@@ -3,7 +3,7 @@
  * snd.c - what was sent: the buffer, the send window (RFC 9293 3.8.6), and what an ACK acknowledges (3.4, 3.10.7.4 fifth). What is lost
  * and sent again is recovery.c's.
  */
-#include "engine/engine.h"
+#include "engine/chrono.h"
 
 static seq_t first_held(const struct conn *c) /* the oldest octet in the buffer */
 {
@@ -90,6 +90,7 @@ static APART void window_opens(struct conn *c)
 		c->backoff = c->probes = 0;
 	c->probing = false;
 	cwnd_restart(c);
+	chrono_window(c);
 	out_schedule(c);
 }
 
@@ -245,6 +246,7 @@ static void una_advances(struct conn *c, seq_t to)
 	c->rexmits = 0;
 	c->probing = false;
 	c->rec.tlp_due = false;
+	chrono_acked(c);
 	if (octets && !(c->ev_seen & LA_OUT))
 		event_raise(c);
 }
