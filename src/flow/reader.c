@@ -58,6 +58,8 @@ void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, stru
 	if (r->proto == PROTO_UNKNOWN)
 		guess(r, c, by, t);
 	what = read_text(r, c, by, t);
+	if (tls_carries_http2(r))
+		c->seen |= SEEN_HTTP2;
 	if (what == HEARD_CONTROL)
 		return;
 	if (c->first == SIDE_NONE)

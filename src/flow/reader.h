@@ -36,6 +36,8 @@ struct voice { /* of one side */
 	/* the TLS or HTTP/2 record */
 	uint8_t heard; /* enum heard of the record that left belongs to */
 	bool changed_cipher, greeted_after, sent_data;
+	uint8_t n_data; /* records of data, up to SETTINGS_WITHIN */
+	bool settled; /* one was as long as HTTP/2's acknowledgement of settings */
 };
 
 enum heard { HEARD_CONTROL, HEARD_HANDSHAKE, HEARD_DATA }; /* the strongest in a segment counts */
@@ -79,5 +81,6 @@ void http_hole(struct reader *r, enum side by, uint32_t n);
 /* ---- records.c ---- */
 bool tls_begins(struct text_span t);
 bool http2_begins(struct text_span t);
+bool tls_carries_http2(const struct reader *r);
 enum heard tls_text(struct reader *r, enum side by, struct text_span t);
 enum heard http2_text(struct reader *r, enum side by, struct text_span t);

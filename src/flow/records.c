@@ -15,7 +15,7 @@ enum { TLS_CLIENT_HELLO = 1 };
 enum {
 	TLS13_ALERT_LEN = 2 + 1 + 16
 }; /* level and description, content type, tag of the usual ciphers (RFC 8446 5.2) */
-enum { HTTP2_HEAD = 9, HTTP2_DATA = 0, HTTP2_HEADERS = 1 };
+enum { HTTP2_HEAD = 9, HTTP2_DATA = 0, HTTP2_HEADERS = 1, SETTINGS_WITHIN = 8 };
 
 bool tls_begins(struct text_span t)
 {
@@ -43,6 +43,23 @@ static bool take_head(struct voice *v, struct text_span *t, uint32_t size)
 }
 
 /*
+ * Under TLS HTTP/2 is known by the empty frame with which each side must acknowledge the other's settings (RFC 9113 6.5.3),
+ * in a record of its own among the first. What encryption adds: type and tag in 1.3, nonce and tag or tag alone in 1.2.
+ */
+static void note_settings(struct voice *v, bool is_13, uint32_t len)
+{
+	if (v->n_data == SETTINGS_WITHIN)
+		return;
+	v->n_data++;
+	v->settled |= is_13 ? len == HTTP2_HEAD + 17 : len == HTTP2_HEAD + 24 || len == HTTP2_HEAD + 16;
+}
+
+bool tls_carries_http2(const struct reader *r)
+{
+	return r->voice[SIDE_CLIENT].settled && r->voice[SIDE_SERVER].settled;
+}
+
+/*
  * What a record of application data is. In TLS 1.3 the rest of the handshake is one too (RFC 8446 5.1): the server's before
  * the client sent any, the client's first. In 1.2 a client sends a handshake record after its ChangeCipherSpec.
  */
@@ -52,6 +69,8 @@ static enum heard data_heard(struct reader *r, enum side by, uint32_t len)
 	const struct voice *client = &r->voice[SIDE_CLIENT];
 	bool is_13 = !client->greeted_after;
 
+	if (!is_13 || client->sent_data)
+		note_settings(v, is_13, len);
 	if (!is_13)
 		return HEARD_DATA;
 	if (by == SIDE_SERVER && !client->sent_data)

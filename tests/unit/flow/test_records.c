@@ -106,6 +106,38 @@ TEST(tls_13__farewell__is_no_data)
 	assert_false(h.v[0].unanswered);
 }
 
+/* As nginx 1.22 and curl 7.88 open it: preface and settings, headers, both acknowledgements (9 octets and what encryption adds). */
+TEST(tls__http2_inside__known_by_both_acknowledgements_of_settings)
+{
+	for (unsigned is_13 = 0; is_13 < 2; is_13++) {
+		const uint16_t more = is_13 ? 17 : 24;
+
+		opened();
+		if (is_13)
+			handshake_13();
+		else
+			handshake_12();
+		record(SIDE_SERVER, DATA, 40 + more);
+		record(SIDE_CLIENT, DATA, 64 + more);
+		record(SIDE_CLIENT, DATA, 45 + more);
+		record(SIDE_SERVER, DATA, 9 + more);
+		record(SIDE_CLIENT, DATA, 9 + more);
+		record(SIDE_SERVER, DATA, 900);
+		talk_close(&t, SIDE_CLIENT);
+		assert_int_equal(heard_one(&h)->seen, SEEN_SYN | SEEN_END | SEEN_TLS | SEEN_HTTP2);
+	}
+}
+
+TEST(tls__one_short_record__is_not_http2)
+{
+	opened();
+	handshake_13();
+	record(SIDE_CLIENT, DATA, 9 + 17);
+	record(SIDE_SERVER, DATA, 900);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(heard_one(&h)->seen, SEEN_SYN | SEEN_END | SEEN_TLS);
+}
+
 TEST(tls__only_the_handshake__no_request)
 {
 	opened();
@@ -178,5 +210,7 @@ TEST(http2__settings_and_pings__are_no_exchanges)
 }
 
 RUN(T(tls_12__handshake_and_two_requests__told_apart), T(tls_13__tickets_before_and_after_the_request__one_exchange),
-    T(tls_13__farewell__is_no_data), T(tls__only_the_handshake__no_request), T(tls__records_across_segments__the_same),
-    T(tls__a_length_that_cannot_be__only_turns_are_counted), T(http2__settings_and_pings__are_no_exchanges))
+    T(tls_13__farewell__is_no_data), T(tls__http2_inside__known_by_both_acknowledgements_of_settings),
+    T(tls__one_short_record__is_not_http2), T(tls__only_the_handshake__no_request),
+    T(tls__records_across_segments__the_same), T(tls__a_length_that_cannot_be__only_turns_are_counted),
+    T(http2__settings_and_pings__are_no_exchanges))
