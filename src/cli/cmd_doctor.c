@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cmds.h"
 #include "cli/complain.h"
+#include "cli/follow.h"
 #include "cli/look.h"
 #include "cli/nearest.h"
 #include "diag/cause.h"
@@ -9,7 +10,7 @@
 struct doctor_cfg {
 	bool json, interval_given, once, verbose;
 	unsigned fail_on; /* enum severity */
-	uint32_t interval_ms;
+	uint32_t interval_ms, trace_ms;
 	const char *netns, *only, *save, *from;
 };
 
@@ -40,6 +41,11 @@ static const struct opt opts[] = {
 	 .letter = '1',
 	 OPT_IS_FLAG(struct doctor_cfg, once),
 	 .help = "look once: no rates, so what only a growing counter shows is not found"},
+	{.name = "trace",
+	 .letter = 't',
+	 OPT_IS_SECONDS(struct doctor_cfg, trace_ms, 1000, 3600000),
+	 .metavar = "SECONDS",
+	 .help = "first follow closes for so long (BPF): who closes connections, and why (10 or more are useful)"},
 	{.name = "netns",
 	 .letter = 'n',
 	 OPT_IS_STRING(struct doctor_cfg, netns),
@@ -78,11 +84,13 @@ static int check(const struct doctor_cfg *c)
 		return complain_usage("--from and --save cannot be combined: the file is there already");
 	if (c->save && strcmp(c->save, "-") == 0 && c->json)
 		return complain_usage("--save - and --json would both write to standard output");
-	if (c->only && !rule_find(c->only)) {
+	if (c->from && c->trace_ms)
+		return complain_usage("--from reads a saved file: --trace does not apply");
+	if (c->only && !rule_find(c->only) && !(c->trace_ms && known_rule_find(c->only))) {
 		const char *near = nearest_rule(c->only);
 
 		if (known_rule_find(c->only))
-			return complain_usage("--only: %s needs closes to look at, not a snapshot", near);
+			return complain_usage("--only: %s is found by --trace SECONDS", near);
 		if (near)
 			return complain_usage("--only: no such finding: '%s' (did you mean %s?)", c->only, near);
 		return complain_usage("--only: no such finding: '%s', lastack explain lists them", c->only);
@@ -122,6 +130,28 @@ static int save(const struct doctor_cfg *c, const struct observation *o, FILE *o
 	return 0;
 }
 
+/* What could not be followed is said among what could not be seen. */
+static int say_blind(struct snapshot *s, const struct why *blind)
+{
+	struct missing m = {.what = "closes", .lost = "who closes connections first, and why", .blind = true};
+
+	if (!blind->text[0])
+		return 0;
+	snprintf(m.why, sizeof(m.why), "%s", blind->text);
+	return missing_add(&s->missing, &s->n_missing, &m);
+}
+
+static int fold(const struct services *closes, const char *only, const struct snapshot *s, struct findings *f)
+{
+	struct findings causes = {.v = NULL};
+	int err = causes_diagnose(closes, only, &causes);
+
+	if (!err)
+		causes_fold(f, &causes, s);
+	findings_done(&causes);
+	return err;
+}
+
 static int verdict(const struct doctor_cfg *c, const struct observation *o, const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -132,41 +162,58 @@ static int verdict(const struct doctor_cfg *c, const struct observation *o, cons
 	return report_is_blind(o) ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 
-static int judge(const struct doctor_cfg *c, const struct observation *o, FILE *out)
+static int judge(const struct doctor_cfg *c, const struct observation *o, const struct services *closes, FILE *out)
 {
 	struct style st = look_style(out, c->verbose);
 	struct findings f = {.v = NULL};
 	bool silent = c->save && strcmp(c->save, "-") == 0;
 	int code;
 
-	if (diagnose(o, c->only, &f) != 0)
+	if (diagnose(o, c->only, &f) != 0 || fold(closes, c->only, observation_now(o), &f) != 0) {
+		findings_done(&f);
 		return complain(EXIT_INTERNAL, "out of memory");
+	}
 	if (c->json) {
 		report_doctor_json(out, o, &f);
 	} else if (!silent) {
 		report_doctor_text(out, o, &f, &st);
 		if (c->only)
-			fprintf(out, "only %s was looked for\n", rule_find(c->only)->id);
+			fprintf(out, "only %s was looked for\n", known_rule_find(c->only)->id);
 	}
 	code = verdict(c, o, &f);
 	findings_done(&f);
 	return code;
 }
 
+static int look_and_judge(const struct doctor_cfg *c, const struct services *closes, const struct why *blind, FILE *out)
+{
+	struct observation o = {.n = 0};
+	int code = obtain(c, &o);
+
+	if (code)
+		return code;
+	if (say_blind(&o.s[o.n - 1], blind) != 0)
+		code = complain(EXIT_INTERNAL, "out of memory");
+	if (!code)
+		code = save(c, &o, out);
+	if (!code)
+		code = judge(c, &o, closes, out);
+	observation_done(&o);
+	return code;
+}
+
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
 	const struct doctor_cfg *c = cfg;
-	struct observation o = {.n = 0};
+	struct services closes = {.n = 0};
+	struct why blind = {""};
 	int code = check(c);
 
+	if (!code && c->trace_ms)
+		code = follow_closes(c->trace_ms, &closes, &blind);
 	if (!code)
-		code = obtain(c, &o);
-	if (code)
-		return code;
-	code = save(c, &o, out);
-	if (!code)
-		code = judge(c, &o, out);
-	observation_done(&o);
+		code = look_and_judge(c, &closes, &blind, out);
+	services_done(&closes);
 	return code;
 }
 
@@ -180,6 +227,8 @@ const struct cmd cmd_doctor = {
 		"queues, settings that harm. Each finding comes with the numbers that prove it, the process to blame, the safe "
 		"fix and what not to do. A pile of TIME_WAIT that hurts nobody is called harmless. Nothing on the host is "
 		"changed.\n\n"
+		"With --trace it first follows closes for a while, as lastack trace does, and says which side closes each "
+		"service's connections and why: a connection for each request, small pools, idle timeouts, lost requests.\n\n"
 		"Root sees all processes and network namespaces; without root the rest still works and what could not be seen "
 		"is said.",
 	.examples = "sudo lastack doctor\n"
@@ -188,6 +237,8 @@ const struct cmd cmd_doctor = {
 		    "    for monitoring: exit code 1 only if something fails now\n"
 		    "lastack doctor --save host.json; lastack doctor --from host.json\n"
 		    "    look on one machine, diagnose on another\n"
+		    "sudo lastack doctor --trace 10\n"
+		    "    who closes connections, and why, too\n"
 		    "lastack doctor --only PORT001 -v\n"
 		    "    one finding, everything about it\n",
 	.opts = opts,

@@ -82,10 +82,24 @@ bool is_per_request(const struct scene *c)
 
 /* ---- findings ---- */
 
-struct finding *cause_found(struct scene *c, const struct cause *self, enum severity sev, uint64_t n)
+/* Live, each side's processes are known at its own end only. */
+static const struct conn_proc *proc_of(const struct service *v, enum side side)
 {
+	const struct conn_proc *p;
+
+	if (side == SIDE_NONE)
+		return NULL;
+	p = &v->closes[side].by[0].proc;
+	if (!p->pid && side == SIDE_CLIENT)
+		p = &v->opener[0].proc;
+	return p->pid ? p : NULL;
+}
+
+struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n)
+{
+	const struct conn_proc *p = proc_of(c->v, blame);
 	static const struct view nowhere;
-	struct finding *f = findings_add(c->out, &self->rule, &nowhere, sev, STAGE_CHURN);
+	struct finding *f = findings_add(c->out, &self->rule, &nowhere, SEV_WARN, STAGE_CHURN);
 
 	c->found++;
 	f->confidence = CONF_HIGH;
@@ -93,6 +107,8 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum seve
 	f->n = n;
 	f->window_s = c->window_s;
 	f->weight = (double)n;
+	if (p)
+		SAY(f->process, "%.16s[%u]", p->comm, p->pid);
 	SAY(f->verdict, "%s", self->verdict);
 	SAY(f->service, "%s", service_text(c->v).s);
 	if (n < N_SURE)
@@ -203,4 +219,59 @@ int causes_diagnose(const struct services *s, const char *only, struct findings 
 	findings_sort(&f);
 	*ret = f;
 	return 0;
+}
+
+static const struct netns *netns_by_inode(const struct snapshot *s, uint64_t inode)
+{
+	for (size_t i = 0; i < s->n_netns; i++)
+		if (s->netns[i].inode == inode)
+			return &s->netns[i];
+	return NULL;
+}
+
+/* A service with both its ends on this host is seen twice. Then the view that names a process is told, else the surer. */
+static bool is_told_better(const struct findings *in, const struct finding *f)
+{
+	const char *of = strchr(f->service, ' ');
+
+	for (size_t i = 0; of && i < in->n; i++) {
+		const struct finding *g = &in->v[i];
+		const char *other = strchr(g->service, ' ');
+
+		if (g == f || g->rule != f->rule || g->netns_inode != f->netns_inode || !other ||
+		    strcmp(of, other) != 0)
+			continue;
+		if (!g->process[0] != !f->process[0])
+			return g->process[0];
+		return g->confidence > f->confidence || (g->confidence == f->confidence && g < f);
+	}
+	return false;
+}
+
+void causes_fold(struct findings *to, struct findings *closes, const struct snapshot *s)
+{
+	bool out[FINDINGS_MAX];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < closes->n; i++) {
+		const struct finding *f = &closes->v[i];
+
+		out[i] =
+			!netns_by_inode(s, f->netns_inode) || f->rule == &cause_KA012.rule || is_told_better(closes, f);
+	}
+	for (size_t i = 0; i < closes->n; i++) {
+		struct finding *f = &closes->v[i];
+		char what[sizeof(f->what)];
+
+		if (out[i])
+			continue;
+		SAY(f->netns, "%s", netns_by_inode(s, f->netns_inode)->name);
+		if (rule_is_cause(f->rule)) {
+			SAY(what, "%s: %s", f->service, f->what);
+			SAY(f->what, "%s", what);
+		}
+		closes->v[kept++] = *f;
+	}
+	closes->n = kept;
+	findings_merge(to, closes);
 }

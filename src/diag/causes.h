@@ -44,8 +44,11 @@ static inline bool is_share(uint64_t part, uint64_t whole, double least)
 	return whole && (double)part >= least * (double)whole;
 }
 
-/* A new finding about this service, confidence high, or medium below N_SURE. n: the connections that were judged. */
-struct finding *cause_found(struct scene *c, const struct cause *self, enum severity sev, uint64_t n);
+/*
+ * A new finding about this service, confidence high, or medium below N_SURE. n: the connections that were judged; blame: whose
+ * process is named, where it is known.
+ */
+struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n);
 
 /* Lowers the confidence to at most `at_most` and says what would raise it; the first such word stands. */
 void cause_doubt(struct finding *f, enum confidence at_most, const char *raise);

@@ -18,7 +18,7 @@ static void judge_ignored(const struct cause *self, struct scene *c, enum side c
 	/* a pool that looks at a connection when it needs one: KA008 has said so */
 	if (closer == SIDE_SERVER && is_share(c->v->stale, k->ignored.seen, 0.5))
 		return;
-	f = cause_found(c, self, SEV_WARN, k->ignored.seen);
+	f = cause_found(c, self, peer, k->ignored.seen);
 	f->stage = STAGE_LEAKING;
 	SAY(f->what, "the %s does not close when the %s has: it sits in CLOSE_WAIT for %s (median of %s)",
 	    side_name(peer), side_name(closer), gap_text(median).s, num(k->ignored.seen).s);
@@ -49,7 +49,7 @@ static void judge_fin_then_rst(const struct cause *self, struct scene *c, enum s
 
 	if (k->fin_then_rst < FIN_RST_N_MIN || !is_share(k->fin_then_rst, c->closed, FIN_RST_SHARE))
 		return;
-	f = cause_found(c, self, SEV_WARN, k->fin_then_rst);
+	f = cause_found(c, self, side, k->fin_then_rst);
 	f->stage = STAGE_LOSING;
 	SAY(f->what, "%s sends a FIN and at once a RST: what its peer had not read yet is lost (%s of %s closes)",
 	    closer_text(c, side).s, num(k->fin_then_rst).s, num(c->closed).s);

@@ -59,7 +59,8 @@ static struct idle idle_of(const struct samples *s)
 static struct finding *say_timeout(const struct cause *self, struct scene *c, enum side side, const struct idle *t)
 {
 	const struct samples *s = &c->v->closes[side].idle;
-	struct finding *f = cause_found(c, self, SEV_INFO, s->seen);
+	struct finding *f = cause_found(c, self, side, s->seen);
+	f->severity = SEV_INFO;
 
 	SAY(f->verdict, "%s %.2fs", self->verdict, (double)t->p50 / (double)NSEC_PER_S);
 	SAY(f->what, "%s closes connections that were idle for %s: %s of %s closes", closer_text(c, side).s,
@@ -155,7 +156,7 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 
 	if (!n)
 		return;
-	f = cause_found(c, self, SEV_WARN, n);
+	f = cause_found(c, self, SIDE_CLIENT, n);
 	f->stage = STAGE_LOSING;
 	f->confidence = CONF_HIGH;
 	f->raise[0] = '\0';
@@ -197,7 +198,7 @@ static void judge_KA010(const struct cause *self, struct scene *c)
 	/* a limit lets pass what is shorter and stops what is longer; a restarted server does not care */
 	if (v->idle_failed.seen < DROP_N_MIN || v->idle_survived >= least)
 		return;
-	f = cause_found(c, self, SEV_WARN, v->idle_failed.seen);
+	f = cause_found(c, self, SIDE_NONE, v->idle_failed.seen);
 	f->stage = STAGE_LOSING;
 	SAY(f->what,
 	    "data after an idle time met a RST or silence %s times, and nobody had closed: something in between forgets",

@@ -26,14 +26,15 @@ static void say_shares(struct finding *f, const struct scene *c, enum side side)
 {
 	const struct service *v = c->v;
 	uint64_t one = c->unit == 1 ? v->by_requests[1] : v->at_most;
+	nsec_t gap = samples_quantile(&v->closes[side].gap, 0.5);
 
 	SAY(f->evidence,
 	    "%s of %s connections carried one request (%s >= 90 %%); %s closed first in %s of %s (%s >= 60 %%)",
 	    num(one).s, num(c->used).s, percent_text((double)one, (double)c->used).s, closer_text(c, side).s,
 	    num(c->begun[side]).s, num(c->closed).s, percent_text((double)c->begun[side], (double)c->closed).s);
 	if (v->closes[side].gap.seen)
-		append(f->evidence, sizeof(f->evidence), "; median %s after the last data",
-		       gap_text(samples_quantile(&v->closes[side].gap, 0.5)).s);
+		append(f->evidence, sizeof(f->evidence), "; median %s%s after the last data",
+		       gap < v->grain ? "at most " : "", gap_text(gap < v->grain ? v->grain : gap).s);
 }
 
 static void doubt_unit(struct finding *f, const struct scene *c)
@@ -55,9 +56,9 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	if (!is_per_request(c) || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
 	    !is_share(k->prompt, c->begun[SIDE_SERVER], 0.5))
 		return;
-	f = cause_found(c, self, SEV_WARN, c->used);
+	f = cause_found(c, self, SIDE_SERVER, c->used);
 	say_shares(f, c, SIDE_SERVER);
-	append(f->evidence, sizeof(f->evidence), " < 2 ms");
+	append(f->evidence, sizeof(f->evidence), " (prompt: 2 ms%s)", v->grain ? " and a jiffy" : "");
 	SAY(f->what, "%s closes after each request%s", closer_text(c, SIDE_SERVER).s, rate_of(c, c->used).s);
 	doubt_unit(f, c);
 	switch (asker) {
@@ -109,7 +110,7 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	if (!is_per_request(c) || !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most > c->unit + 1 ||
 	    gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
 		return;
-	f = cause_found(c, self, SEV_WARN, c->used);
+	f = cause_found(c, self, SIDE_CLIENT, c->used);
 	say_shares(f, c, SIDE_CLIENT);
 	append(f->evidence, sizeof(f->evidence), "; no connection carried more than %u; %s/s > 1/s", v->most,
 	       rate_text(per_s).s);
@@ -142,7 +143,7 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	    samples_quantile(&c->v->closes[SIDE_SERVER].gap, 0.5) > CLOSE_IDLE ||
 	    samples_quantile(&c->v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE)
 		return;
-	f = cause_found(c, self, SEV_WARN, c->used);
+	f = cause_found(c, self, SIDE_NONE, c->used);
 	say_shares(f, c, client > server ? SIDE_CLIENT : SIDE_SERVER);
 	SAY(f->evidence,
 	    "one request in at least 90 %% of %s connections; first FIN by the client in %s, by the server in %s of %s: "

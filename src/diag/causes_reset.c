@@ -31,7 +31,8 @@ static void judge_RST003(const struct cause *self, struct scene *c)
 
 	if (c->mass || n < CLIENT_RST_N_MIN || !is_share(n, c->closed, CLIENT_RST_SHARE))
 		return;
-	f = cause_found(c, self, SEV_INFO, n);
+	f = cause_found(c, self, SIDE_CLIENT, n);
+	f->severity = SEV_INFO;
 	SAY(f->evidence,
 	    "%s of %s closes are a RST of the client without a FIN (>= 10, and %s >= 10 %%); %s with data unread or due",
 	    num(n).s, num(c->closed).s, percent_text((double)n, (double)c->closed).s, num(cut).s);
@@ -73,7 +74,7 @@ static void judge_RST004(const struct cause *self, struct scene *c)
 
 	if (n < RST_N_MIN || !is_share(n, c->closed, SERVER_RST_SHARE) || is_linger(k))
 		return;
-	f = cause_found(c, self, SEV_WARN, n);
+	f = cause_found(c, self, SIDE_SERVER, n);
 	f->stage = STAGE_LOSING;
 	SAY(f->what, "%s ends connections by RST%s: answers on their way may be lost", closer_text(c, SIDE_SERVER).s,
 	    rate_of(c, n).s);
@@ -99,7 +100,8 @@ static void say_linger(const struct cause *self, struct scene *c, enum side side
 	const struct closes *k = &c->v->closes[side];
 	bool sure = is_share(k->rst_kind[RST_LINGER_0], n, 0.5),
 	     haproxy = side == SIDE_CLIENT && c->program[SIDE_CLIENT].software == SW_HAPROXY;
-	struct finding *f = cause_found(c, self, haproxy ? SEV_INFO : SEV_WARN, n);
+	struct finding *f = cause_found(c, self, side, n);
+	f->severity = haproxy ? SEV_INFO : SEV_WARN;
 
 	f->stage = haproxy ? STAGE_CHURN : STAGE_LOSING;
 	SAY(f->what, "%s closes with SO_LINGER and time 0: each close is a RST that throws unsent data away%s%s",

@@ -10,7 +10,8 @@ static void judge_KA011(const struct cause *self, struct scene *c)
 
 	if (!c->mass || c->found || c->window_s < MASS_WINDOW_S)
 		return;
-	f = cause_found(c, self, SEV_INFO, c->v->spans.seen);
+	f = cause_found(c, self, SIDE_NONE, c->v->spans.seen);
+	f->severity = SEV_INFO;
 	SAY(f->what, "%s connections were closed at once, as when a program ends, reloads or is deployed",
 	    num(c->v->spans.seen).s);
 	SAY(f->evidence,
@@ -36,7 +37,8 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 
 	if (c->found || !v->conns)
 		return;
-	f = cause_found(c, self, SEV_INFO, v->whole);
+	f = cause_found(c, self, SIDE_NONE, v->whole);
+	f->severity = SEV_INFO;
 	f->confidence = CONF_CERTAIN;
 	f->raise[0] = '\0';
 	if (v->whole < N_MIN) {

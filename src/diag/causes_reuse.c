@@ -25,7 +25,7 @@ static void judge_KA004(const struct cause *self, struct scene *c)
 	    replaced < POOL_REPLACED || samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE ||
 	    !is_share(service_top_client(v), v->conns, POOL_CLIENT_SHARE))
 		return;
-	f = cause_found(c, self, SEV_WARN, v->whole);
+	f = cause_found(c, self, SIDE_CLIENT, v->whole);
 	SAY(f->what, "%s keeps connections but closes %s of them after one request or none%s: its pool is too small",
 	    closer_text(c, SIDE_CLIENT).s, percent_text((double)few, (double)v->whole).s, rate_of(c, v->whole).s);
 	SAY(f->evidence,
@@ -66,7 +66,8 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	    !is_share(v->at_most, c->used, CAP_SHARE) ||
 	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !is_share(k->prompt, k->fin, 0.5))))
 		return;
-	f = cause_found(c, self, SEV_INFO, c->used);
+	f = cause_found(c, self, SIDE_SERVER, c->used);
+	f->severity = SEV_INFO;
 	SAY(f->verdict, "%s %u", self->verdict, n);
 	SAY(f->what, "%s closes after %u requests%s%s", closer_text(c, SIDE_SERVER).s, n, rate_of(c, v->at_most).s,
 	    as.s);

@@ -322,6 +322,8 @@ int services_add(struct services *s, const struct conn *c)
 	}
 	v->conns++;
 	stretch(&v->from, &v->to, c);
+	if (c->grain > v->grain)
+		v->grain = c->grain;
 	client_add(v, c->addr[SIDE_CLIENT]);
 	if (c->local == SIDE_CLIENT || c->local == SIDE_NONE)
 		talker_add(v->opener, &c->opener);

@@ -83,6 +83,7 @@ struct service {
 	uint64_t timeouts; /* ended by nobody */
 	uint64_t crossed; /* both FINs at once: a TIME_WAIT on each side */
 	nsec_t from, to; /* first start, last end; 0: none */
+	nsec_t grain; /* the coarsest of the records */
 	struct talker no_port_by; /* who got EADDRNOTAVAIL most, approximately */
 	struct talker opener[TALKERS];
 	struct closes closes[2]; /* by side */

@@ -2,6 +2,7 @@
 #include "tests/unit/diag/closes.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static void ignored(unsigned n, enum side closer, nsec_t how_long)
 {
@@ -187,6 +188,60 @@ TEST(merge__sorts_and_keeps_what_was_dropped)
 	findings_done(&b);
 }
 
+TEST(fold__says_service_and_namespace__leaves_out_what_tells_nothing)
+{
+	struct netns ns = {.name = "host", .inode = 7};
+	struct snapshot host = {.netns = &ns, .n_netns = 1};
+	struct findings doctor = {.v = calloc(FINDINGS_MAX, sizeof(*doctor.v))};
+
+	assert_non_null(doctor.v);
+	closes_init();
+	for (unsigned i = 0; i < 180; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 1);
+
+		c.local = SIDE_SERVER;
+		c.netns = i % 3 == 0 ? 7 : 8; /* 8 was not looked at */
+		if (i % 3 == 2)
+			c.port[SIDE_SERVER] = 81;
+		closes_add(&c);
+	}
+	closes_many(3, SIDE_SERVER, US, 1);
+	assert_true(closes_find("SERVER_IDLE_TIMEOUT") && closes_find("INSUFFICIENT"));
+	causes_fold(&doctor, &closes_found, &host);
+	assert_int_equal(doctor.n, 1);
+	assert_string_equal(doctor.v[0].netns, "host");
+	assert_says(doctor.v[0].what, "on 10.0.0.2:80: the server closes connections that were idle for 2.00 s");
+	findings_done(&doctor);
+}
+
+TEST(fold__both_ends_on_this_host__the_view_that_names_a_process)
+{
+	struct netns ns = {.name = "host", .inode = 7};
+	struct snapshot host = {.netns = &ns, .n_netns = 1};
+	struct findings doctor = {.v = calloc(FINDINGS_MAX, sizeof(*doctor.v))};
+
+	assert_non_null(doctor.v);
+	closes_init();
+	for (unsigned i = 0; i < 120; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 1);
+
+		c.netns = 7;
+		c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+		if (c.local == SIDE_SERVER) {
+			c.closer.pid = 812;
+			memcpy(c.closer.comm, "nginx", 6);
+		}
+		closes_add(&c);
+	}
+	closes_verdict("SERVER_IDLE_TIMEOUT");
+	assert_int_equal(closes_found.n, 2);
+	causes_fold(&doctor, &closes_found, &host);
+	assert_int_equal(doctor.n, 1);
+	assert_string_equal(doctor.v[0].process, "nginx[812]");
+	assert_string_equal(doctor.v[0].service, "on 10.0.0.2:80");
+	findings_done(&doctor);
+}
+
 TEST(known__every_id_is_found_whatever_its_case)
 {
 	for (size_t i = 0; i < known_rules(); i++)
@@ -203,4 +258,5 @@ RUN(T(KA009__fin_stands_for_seconds__leak), T(KA009__a_second_or_less_or_four__s
     T(KA009__still_open_at_the_end__counts), T(KA011__all_at_once_in_ten_seconds__harmless),
     T(KA011__window_below_ten_seconds__insufficient), T(KA011__two_in_ten_closed_before__silent),
     T(KA012__nothing_but_one_reused_connection), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
-    T(merge__sorts_and_keeps_what_was_dropped), T(known__every_id_is_found_whatever_its_case))
+    T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
+    T(fold__both_ends_on_this_host__the_view_that_names_a_process), T(known__every_id_is_found_whatever_its_case))
