@@ -82,22 +82,30 @@ bool is_per_request(const struct scene *c)
 
 /* ---- findings ---- */
 
-/* Live, each side's processes are known at its own end only. */
-static const struct conn_proc *proc_of(const struct service *v, enum side side)
+/* "nginx[812]"; without the pid where no one process did most; "" unknown: each side's are known at its own end only. */
+static struct cause_text proc_of(const struct service *v, enum side side)
 {
-	const struct conn_proc *p;
+	struct cause_text r = {""};
+	const struct talker *t;
+	uint64_t all = v->conns;
 
 	if (side == SIDE_NONE)
-		return NULL;
-	p = &v->closes[side].by[0].proc;
-	if (!p->pid && side == SIDE_CLIENT)
-		p = &v->opener[0].proc;
-	return p->pid ? p : NULL;
+		return r;
+	t = &v->closes[side].by[0];
+	if (t->proc.pid)
+		all = v->closes[side].fin + v->closes[side].rst;
+	else if (side == SIDE_CLIENT)
+		t = &v->opener[0];
+	if (t->proc.pid && is_share(t->n, all, 0.5))
+		SAY(r.s, "%.16s[%u]", t->proc.comm, t->proc.pid);
+	else if (t->proc.pid)
+		SAY(r.s, "%.16s", t->proc.comm);
+	return r;
 }
 
 struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n)
 {
-	const struct conn_proc *p = proc_of(c->v, blame);
+	struct cause_text who = proc_of(c->v, blame);
 	static const struct view nowhere;
 	struct finding *f = findings_add(c->out, &self->rule, &nowhere, SEV_WARN, STAGE_CHURN);
 
@@ -107,8 +115,7 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum side
 	f->n = n;
 	f->window_s = c->window_s;
 	f->weight = (double)n;
-	if (p)
-		SAY(f->process, "%.16s[%u]", p->comm, p->pid);
+	SAY(f->process, "%s", who.s);
 	SAY(f->verdict, "%s", self->verdict);
 	SAY(f->service, "%s", service_text(c->v).s);
 	if (n < N_SURE)
@@ -151,15 +158,12 @@ struct cause_text rate_of(const struct scene *c, uint64_t n)
 
 struct cause_text closer_text(const struct scene *c, enum side side)
 {
-	const struct talker *t = &c->v->closes[side].by[0];
+	struct cause_text r = proc_of(c->v, side);
 	struct program p = c->program[side];
-	struct cause_text r;
 
-	if (t->proc.pid)
-		SAY(r.s, "%s[%u]", t->proc.comm, t->proc.pid);
-	else if (p.software != SW_ANY && p.sure)
-		SAY(r.s, "%s", software_name(p.software));
-	else if (p.software != SW_ANY)
+	if (r.s[0])
+		return r;
+	if (p.software != SW_ANY)
 		SAY(r.s, "the %s (%s: %s)", side_name(side), side == SIDE_SERVER ? "Server" : "User-Agent",
 		    software_name(p.software));
 	else

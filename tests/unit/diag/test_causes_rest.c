@@ -242,6 +242,29 @@ TEST(fold__both_ends_on_this_host__the_view_that_names_a_process)
 	findings_done(&doctor);
 }
 
+TEST(process__named_without_its_pid_where_there_are_many)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, MS, 1);
+
+		c.local = SIDE_CLIENT;
+		c.closer.pid = 1000 + i;
+		memcpy(c.closer.comm, "curl", 5);
+		closes_add(&c);
+	}
+	assert_string_equal(closes_one("CLOSE_PER_REQUEST_BY_CLIENT")->process, "curl");
+	for (unsigned i = 0; i < 90; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, MS, 1);
+
+		c.local = SIDE_CLIENT;
+		c.closer.pid = 7;
+		memcpy(c.closer.comm, "shop", 5);
+		closes_add(&c);
+	}
+	assert_string_equal(closes_one("CLOSE_PER_REQUEST_BY_CLIENT")->process, "shop[7]");
+}
+
 TEST(known__every_id_is_found_whatever_its_case)
 {
 	for (size_t i = 0; i < known_rules(); i++)
@@ -259,4 +282,5 @@ RUN(T(KA009__fin_stands_for_seconds__leak), T(KA009__a_second_or_less_or_four__s
     T(KA011__window_below_ten_seconds__insufficient), T(KA011__two_in_ten_closed_before__silent),
     T(KA012__nothing_but_one_reused_connection), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
     T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
-    T(fold__both_ends_on_this_host__the_view_that_names_a_process), T(known__every_id_is_found_whatever_its_case))
+    T(fold__both_ends_on_this_host__the_view_that_names_a_process),
+    T(process__named_without_its_pid_where_there_are_many), T(known__every_id_is_found_whatever_its_case))
