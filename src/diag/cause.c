@@ -220,6 +220,9 @@ int causes_diagnose(const struct services *s, const char *only, struct findings 
 		c.out = &f;
 		judge_all(&c, only);
 	}
+	for (size_t i = 0; i < f.n; i++)
+		if (f.v[i].confidence < CONF_CERTAIN && !f.v[i].raise[0])
+			SAY(f.v[i].raise, "the configuration or the code of the program");
 	findings_sort(&f);
 	*ret = f;
 	return 0;

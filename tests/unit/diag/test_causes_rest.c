@@ -265,6 +265,73 @@ TEST(process__named_without_its_pid_where_there_are_many)
 	assert_string_equal(closes_one("CLOSE_PER_REQUEST_BY_CLIENT")->process, "shop[7]");
 }
 
+static nsec_t any_time(struct rng *rng) { return rng_chance(rng, 0.3) ? 0 : 100 * S + rng_u64(rng) % (400 * S); }
+
+static void any_side(struct conn *c, enum side side, struct rng *rng)
+{
+	c->fin[side] = any_time(rng);
+	c->rst[side] = rng_chance(rng, 0.7) ? 0 : any_time(rng);
+	c->last_data[side] = any_time(rng);
+	c->bytes[side] = rng_u64(rng) >> rng_below(rng, 64);
+}
+
+/* Nothing of it need make sense, as in a capture that somebody forged. */
+static struct conn any_conn(struct rng *rng)
+{
+	struct conn c = closes_next(rng_chance(rng, 0.5) ? SIDE_CLIENT : SIDE_SERVER, 0, 0);
+
+	c.port[SIDE_SERVER] = (uint16_t)(80 + rng_below(rng, 4));
+	c.local = (enum side)rng_below(rng, 3);
+	c.seen = rng_below(rng, 64);
+	c.how = (enum conn_end)rng_below(rng, END_FAILED_OPEN + 1);
+	c.first = (enum side)rng_below(rng, 3);
+	c.rst_kind = (enum rst_kind)rng_below(rng, N_RST_KINDS);
+	c.exchanges = (uint32_t)(rng_u64(rng) >> (32 + rng_below(rng, 32)));
+	c.responses = rng_below(rng, 3);
+	c.http = rng_below(rng, 256);
+	c.start = any_time(rng);
+	c.end = any_time(rng);
+	c.late_data = rng_chance(rng, 0.8) ? 0 : any_time(rng);
+	c.half_close_data = rng_chance(rng, 0.8) ? 0 : any_time(rng);
+	c.idle_failed = rng_chance(rng, 0.8) ? 0 : any_time(rng);
+	c.idle_survived = any_time(rng) % (50 * S);
+	c.unanswered = rng_chance(rng, 0.2);
+	c.error = rng_chance(rng, 0.5) ? EADDRNOTAVAIL : 0;
+	c.closer.pid = c.opener.pid = rng_below(rng, 3);
+	any_side(&c, SIDE_CLIENT, rng);
+	any_side(&c, SIDE_SERVER, rng);
+	return c;
+}
+
+TEST(any_records__every_verdict_has_its_proof_and_what_would_raise_it)
+{
+	struct rng rng;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		rng_seed(&rng, seed);
+		closes_init();
+		for (unsigned i = 0; i < 400; i++) {
+			struct conn c = any_conn(&rng);
+
+			closes_add(&c);
+		}
+		closes_find("");
+		for (size_t i = 0; i < closes.n; i++) {
+			size_t about = 0;
+
+			for (size_t k = 0; k < closes_found.n; k++)
+				about += strcmp(closes_found.v[k].service, service_text(closes.v[i]).s) == 0;
+			assert_true(about > 0 || !closes.v[i]->conns); /* nothing is passed over in silence */
+		}
+		for (size_t k = 0; k < closes_found.n; k++) {
+			const struct finding *f = &closes_found.v[k];
+
+			assert_true(f->what[0] && f->evidence[0] && f->service[0]);
+			assert_true(f->raise[0] || f->confidence == CONF_CERTAIN);
+		}
+	}
+}
+
 TEST(known__every_id_is_found_whatever_its_case)
 {
 	for (size_t i = 0; i < known_rules(); i++)
@@ -283,4 +350,5 @@ RUN(T(KA009__fin_stands_for_seconds__leak), T(KA009__a_second_or_less_or_four__s
     T(KA012__nothing_but_one_reused_connection), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
     T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
     T(fold__both_ends_on_this_host__the_view_that_names_a_process),
-    T(process__named_without_its_pid_where_there_are_many), T(known__every_id_is_found_whatever_its_case))
+    T(process__named_without_its_pid_where_there_are_many),
+    T(any_records__every_verdict_has_its_proof_and_what_would_raise_it), T(known__every_id_is_found_whatever_its_case))
