@@ -31,6 +31,8 @@ static void judge_RST003(const struct cause *self, struct scene *c)
 
 	if (c->mass || n < CLIENT_RST_N_MIN || !is_share(n, c->closed, CLIENT_RST_SHARE))
 		return;
+	if (is_share(k->rst_kind[RST_LINGER_0], n, 0.5)) /* RST005 knows */
+		return;
 	f = cause_found(c, self, SIDE_CLIENT, n);
 	f->severity = SEV_INFO;
 	SAY(f->evidence,

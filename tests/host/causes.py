@@ -27,6 +27,21 @@ http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fast
 """
 
 
+HAPROXY = """defaults
+  mode http
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend f
+  bind 127.0.0.1:8003
+  {}
+  default_backend b
+backend b
+  {}
+  server s 127.0.0.1:8001
+"""
+
+
 def need(*programs):
     for p in programs:
         if not shutil.which(p):
@@ -60,6 +75,16 @@ def nginx(settings='', proxy=''):
         with open(path, 'w', encoding='ascii') as f:
             f.write(NGINX.format(d, settings, proxy))
         with server(8001, 'nginx', '-c', path, '-p', d):
+            yield
+
+
+@contextlib.contextmanager
+def haproxy(front='', back=''):
+    need('haproxy')
+    with nginx(), tempfile.NamedTemporaryFile('w', suffix='.cfg') as f:
+        f.write(HAPROXY.format(front, back))
+        f.flush()
+        with server(8003, 'haproxy', '-db', '-f', f.name):
             yield
 
 
@@ -201,6 +226,34 @@ def a_proxy_as_it_comes_lets_its_server_close():
         with nginx(proxy='proxy_http_version 1.0; proxy_set_header Connection close;'):
             found = traced(program('ab', '-k', '-n', '400', '-c', '5', 'http://127.0.0.1:8002/'))
             wants(found, 'to 127.0.0.1:8001', 'CLOSE_PER_REQUEST_BY_SERVER')
+    in_new_namespace(body)
+
+
+@test()
+def haproxy_that_closes_towards_its_server_as_it_asks():
+    def body():
+        with haproxy(back='option http-server-close'):
+            found = traced(program('ab', '-k', '-n', '400', '-c', '5', 'http://127.0.0.1:8003/'))
+            wants(found, 'to 127.0.0.1:8001', 'CLOSE_PER_REQUEST_BY_SERVER')
+    in_new_namespace(body)
+
+
+@test()
+def haproxy_resets_idle_connections_to_its_server_and_that_is_harmless():
+    def body():
+        with haproxy():
+            found = traced(program('ab', '-n', '400', '-c', '5', 'http://127.0.0.1:8003/'))
+            for f in wants(found, 'to 127.0.0.1:8001', 'LINGER0'):
+                assert f['severity'] == 'info' and f['process'].startswith('haproxy['), f
+    in_new_namespace(body)
+
+
+@test()
+def haproxy_with_nolinger_in_front_cuts_answers():
+    def body():
+        with haproxy(front='option nolinger'):
+            found = traced(program('sh', '-c', 'for i in $(seq 60); do curl -s -H "Connection: close" http://127.0.0.1:8003/; done; true'))
+            wants(found, 'on 127.0.0.1:8003', 'FIN_THEN_RST', 'CLOSE_PER_REQUEST_BY_SERVER')
     in_new_namespace(body)
 
 
