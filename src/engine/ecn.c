@@ -39,12 +39,10 @@ void ecn_queue_cwr(struct conn *c) { c->ecn.cwr_due = c->ecn.ok; }
 
 void ecn_withdraw_cwr(struct conn *c) { c->ecn.cwr_due = false; }
 
-void ecn_mark(struct conn *c, struct seg *s)
+APART void ecn_mark(struct conn *c, struct seg *s)
 {
 	struct ecn *n = &c->ecn;
 
-	if (!n->ok)
-		return;
 	if (s->len && !seq_lt(s->seq, n->next)) { /* 6.1.4, 6.1.5: neither pure ACKs nor what is sent again */
 		n->next = seq_add(s->seq, s->len);
 		s->tos |= ECN_ECT0;

@@ -29,7 +29,7 @@ void ecn_learn(struct conn *c, const struct seg *syn); /* in SYN_SENT: a SYN or 
 bool ecn_echo(const struct conn *c, const struct seg *s); /* an ACK that says: congestion */
 void ecn_queue_cwr(struct conn *c); /* the window is being reduced */
 void ecn_withdraw_cwr(struct conn *c); /* that was undone */
-void ecn_mark(struct conn *c, struct seg *s); /* about to go: ECT(0) if its text is new, CWR and ECE as due */
+void ecn_mark(struct conn *c, struct seg *s); /* ok; about to go: ECT(0) if its text is new, CWR and ECE as due */
 
 /* ---- receiving ---- */
 void ecn_received(struct conn *c,

@@ -268,7 +268,7 @@ void engine_now(struct engine *e, nsec_t now)
 }
 
 /* What lingering closes waited for may have come (close.c). */
-static void see_lingered(struct engine *e)
+static COLD void see_lingered(struct engine *e)
 {
 	struct link *l;
 

@@ -22,22 +22,25 @@ static void address(const struct conn *c, struct seg *s)
 	s->opts.tsecr = c->ts_recent;
 }
 
-/*
- * Where the text is: in the ring, or, where it goes on at the ring's beginning, put into its place in the packet. s is complete but for
- * that.
- */
-static void find_text(const struct conn *c, struct seg *s, uint8_t *buf)
+/* Text that goes on at the ring's beginning: put into its place in the packet. s is complete but for that. */
+static COLD void put_wrapped(const struct conn *c, const struct seg *s, uint32_t at, uint8_t *buf)
 {
-	uint32_t size = c->eng->cfg.send_buffer, at = (s->seq.v - c->iss.v - 1) & (size - 1), first = size - at;
-	uint8_t *to;
+	uint32_t first = c->eng->cfg.send_buffer - at;
+	uint8_t *to = buf + packet_header_len(s);
 
-	if (s->len <= first) {
-		s->text = c->snd_buf + at;
-		return;
-	}
-	to = buf + packet_header_len(s);
 	memcpy(to, c->snd_buf + at, first);
 	memcpy(to + first, c->snd_buf, s->len - first);
+}
+
+/* Where the text is: in the ring, where packet_write() takes it from. */
+static void find_text(const struct conn *c, struct seg *s, uint8_t *buf)
+{
+	uint32_t size = c->eng->cfg.send_buffer, at = (s->seq.v - c->iss.v - 1) & (size - 1);
+
+	if (s->len <= size - at)
+		s->text = c->snd_buf + at;
+	else
+		put_wrapped(c, s, at, buf);
 }
 
 size_t out_seg(struct conn *c, const struct outgoing *o, uint8_t *buf, size_t cap)
@@ -50,7 +53,8 @@ size_t out_seg(struct conn *c, const struct outgoing *o, uint8_t *buf, size_t ca
 	s.flags = o->flags | F_ACK;
 	s.wnd = rcv_wnd_field(c);
 	s.len = o->len;
-	ecn_mark(c, &s);
+	if (c->ecn.ok)
+		ecn_mark(c, &s);
 	if (c->n_gaps || c->dsack_due)
 		rcv_sack_blocks(c, &s.opts);
 	c->dsack_due = false;

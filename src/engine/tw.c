@@ -147,7 +147,7 @@ unsigned tw_mature(struct engine *e, unsigned at_most)
 	return n;
 }
 
-void tw_expire(struct engine *e, unsigned at_most)
+APART void tw_expire(struct engine *e, unsigned at_most)
 {
 	unsigned n = expire(e, false, at_most);
 
