@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
+#include "cli/bench.h"
 #include "cli/bulk.h"
 
 /*
@@ -12,20 +13,6 @@
  */
 enum { SERVER_PORT = 80, CHUNK = 16384, PACKET_NS = 1000, PACKET_MAX = 2048, QUIET_MAX = 10000 };
 enum { HEADERS_V4 = 40, HEADERS_V6 = 60, TIMESTAMPS = 12 };
-
-static struct la_endpoint endpoint(bool v6, uint8_t n, uint16_t port)
-{
-	struct la_endpoint at = {.port = port};
-
-	if (v6) {
-		at.addr[0] = 0xfd;
-	} else {
-		at.addr[10] = at.addr[11] = 0xff;
-		at.addr[12] = 10;
-	}
-	at.addr[15] = n;
-	return at;
-}
 
 static struct la_config config(const struct bulk_cfg *cfg)
 {
@@ -127,7 +114,7 @@ int bulk_move(struct bulk *b, uint64_t octets)
 
 static int set_up(struct bulk *b, struct why *w)
 {
-	struct la_endpoint at = endpoint(b->cfg.ipv6, 1, SERVER_PORT);
+	struct la_endpoint at = bench_endpoint(b->cfg.ipv6, 1, SERVER_PORT);
 	int family = b->cfg.ipv6 ? LA_INET6 : LA_INET;
 
 	if (!b->cfg.timestamps && la_knob_set(b->e, "net.ipv4.tcp_timestamps", "0"))

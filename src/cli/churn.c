@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
+#include "cli/bench.h"
 #include "cli/churn.h"
 
 /*
@@ -13,22 +14,6 @@
 enum { PORT_LOW = 1024, PORT_HIGH = 65535, PER_DESTINATION = 51000, SERVER_PORT = 80 };
 enum { CLIENT = 1, SERVER = 2 }; /* la_user_set(): who the socket is */
 #define TIME_WAIT_MS 60000
-
-static struct la_endpoint endpoint(bool v6, uint32_t n, uint16_t port)
-{
-	struct la_endpoint at = {.port = port};
-
-	if (v6) {
-		at.addr[0] = 0xfd;
-	} else {
-		at.addr[10] = at.addr[11] = 0xff;
-		at.addr[12] = 10;
-	}
-	at.addr[13] = (uint8_t)(n >> 16);
-	at.addr[14] = (uint8_t)(n >> 8);
-	at.addr[15] = (uint8_t)n;
-	return at;
-}
 
 static struct la_config config(const struct churn_cfg *cfg, uint32_t n_servers)
 {
@@ -64,7 +49,7 @@ static int set_up(struct churn *c, struct why *w)
 	if (la_knob_set(c->e, "engine.time_wait_ms", "60000"))
 		return why_errno(w, EINVAL, "engine.time_wait_ms");
 	for (uint32_t i = 0; i <= c->n_servers; i++)
-		if (la_address_add(c->e, endpoint(c->cfg.ipv6, i + 1, 0).addr))
+		if (la_address_add(c->e, bench_endpoint(c->cfg.ipv6, i + 1, 0).addr))
 			return why_errno(w, EINVAL, "address %u", i);
 	c->listener = la_socket(c->e, c->cfg.ipv6 ? LA_INET6 : LA_INET);
 	if (c->listener < 0 || la_bind(c->e, c->listener, &any) || la_listen(c->e, c->listener, 16))
@@ -105,7 +90,7 @@ struct la_endpoint churn_destination(const struct churn *c)
 {
 	uint32_t server = c->n_servers > 1 ? 1 + (uint32_t)(c->done % c->n_servers) : 1;
 
-	return endpoint(c->cfg.ipv6, server + 1, SERVER_PORT);
+	return bench_endpoint(c->cfg.ipv6, server + 1, SERVER_PORT);
 }
 
 la_sock churn_socket(struct churn *c)

@@ -14,20 +14,13 @@ struct doctor_cfg {
 	const char *netns, *only, *save, *from;
 };
 
-static const char *const severities[] = {
-	[SEV_INFO] = "info",
-	[SEV_WARN] = "warn",
-	[SEV_CRIT] = "crit",
-	NULL,
-};
-
 static const struct doctor_cfg defaults = {.interval_ms = 1000, .fail_on = SEV_WARN};
 
 static const struct opt opts[] = {
 	{.name = "json", .letter = 'j', OPT_IS_FLAG(struct doctor_cfg, json), .help = "print one JSON document"},
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct doctor_cfg, fail_on, severities),
+	 OPT_IS_ENUM(struct doctor_cfg, fail_on, severity_words),
 	 .metavar = "info|warn|crit",
 	 .help = "least severity that makes the exit code 1"},
 	{.name = "interval",

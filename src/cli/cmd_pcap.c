@@ -22,13 +22,6 @@ struct pcap_cfg {
 	const char *ladder, *svg;
 };
 
-static const char *const severities[] = {
-	[SEV_INFO] = "info",
-	[SEV_WARN] = "warn",
-	[SEV_CRIT] = "crit",
-	NULL,
-};
-
 static const struct pcap_cfg defaults = {.fail_on = SEV_WARN};
 
 static const struct opt opts[] = {
@@ -51,7 +44,7 @@ static const struct opt opts[] = {
 	 .help = "draw the ladder into FILE, for a browser"},
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct pcap_cfg, fail_on, severities),
+	 OPT_IS_ENUM(struct pcap_cfg, fail_on, severity_words),
 	 .metavar = "info|warn|crit",
 	 .help = "least severity that makes the exit code 1"},
 	{.name = "no-headers",

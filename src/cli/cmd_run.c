@@ -22,17 +22,10 @@ struct run_cmd_cfg {
 
 static const struct run_cmd_cfg defaults = {.fail_on = SEV_WARN};
 
-static const char *const severities[] = {
-	[SEV_INFO] = "info",
-	[SEV_WARN] = "warn",
-	[SEV_CRIT] = "crit",
-	NULL,
-};
-
 static const struct opt opts[] = {
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct run_cmd_cfg, fail_on, severities),
+	 OPT_IS_ENUM(struct run_cmd_cfg, fail_on, severity_words),
 	 OPT_TELLS(struct run_cmd_cfg, fail_given),
 	 .metavar = "info|warn|crit",
 	 .help = "exit with 1 if a finding is at least that severe, even if the program ends well"},

@@ -18,13 +18,6 @@ struct trace_cmd_cfg {
 
 static const struct trace_cmd_cfg defaults = {.fail_on = SEV_WARN};
 
-static const char *const severities[] = {
-	[SEV_INFO] = "info",
-	[SEV_WARN] = "warn",
-	[SEV_CRIT] = "crit",
-	NULL,
-};
-
 static const struct opt opts[] = {
 	{.name = "for",
 	 .letter = 't',
@@ -70,7 +63,7 @@ static const struct opt opts[] = {
 	 .help = "which network namespaces (default all)"},
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct trace_cmd_cfg, fail_on, severities),
+	 OPT_IS_ENUM(struct trace_cmd_cfg, fail_on, severity_words),
 	 OPT_TELLS(struct trace_cmd_cfg, fail_given),
 	 .metavar = "info|warn|crit",
 	 .help = "exit with 1 if a finding is at least that severe; without it findings do not count"},

@@ -13,6 +13,13 @@
 
 enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 40, WIDTH_MAX = 500, PROGRESS_FROM_MS = 2000 };
 
+const char *const severity_words[] = {
+	[SEV_INFO] = "info",
+	[SEV_WARN] = "warn",
+	[SEV_CRIT] = "crit",
+	NULL,
+};
+
 static volatile sig_atomic_t stopped_by;
 
 static void stop(int signo) { stopped_by = signo; }

@@ -15,6 +15,9 @@ struct look {
 	struct services *services; /* what else they tell is counted here, if trace; NULL: not wanted */
 };
 
+/* For --fail-on: indexes are enum severity; NULL-terminated. */
+extern const char *const severity_words[];
+
 /* OBS_NETNS_ALL for root, who may enter them, else OBS_NETNS_SELF. */
 enum obs_scope look_default_scope(void);
 
