@@ -211,7 +211,7 @@ def a_request_on_a_closed_connection_is_late_data():
                 client.recv(1)
             except ConnectionResetError:
                 pass
-            seen = t.until(lambda s: any(r['local'] == 'client' for r in s))
+            seen = t.until(lambda s: {r['local'] for r in s} == {'client', 'server'})
             c = [r for r in seen if r['local'] == 'client'][0]
             assert (c['how'], c['first'], c['late_data'], c['rst_kind']) == ('rst', 'server', True, 'late_data'), c
             assert any(r['local'] == 'server' and r['late_data'] for r in seen), seen
