@@ -72,7 +72,7 @@ TEST(KA006__most_at_one_value_the_rest_elsewhere__medium)
 	closes_init();
 	closes_many(70, SIDE_SERVER, 10 * S, 2);
 	for (unsigned i = 0; i < 30; i++)
-		closes_many(1, SIDE_SERVER, S + i * 250 * MS, 2);
+		closes_many(1, SIDE_SERVER, S + (nsec_t)i * 250 * MS, 2);
 	assert_int_equal(closes_one("SERVER_IDLE_TIMEOUT 10.00s")->confidence, CONF_MEDIUM);
 }
 
@@ -91,7 +91,7 @@ TEST(KA006__requests_together_closed_together__a_timer_all_the_same)
 	closes_init();
 	closes_step = MS / 2;
 	for (unsigned i = 0; i < 100; i++)
-		closes_many(1, SIDE_SERVER, 2 * S + i % 7 * 100 * US, 1);
+		closes_many(1, SIDE_SERVER, 2 * S + (nsec_t)(i % 7) * 100 * US, 1);
 	closes_one("SERVER_IDLE_TIMEOUT 2.00s");
 }
 
@@ -129,7 +129,7 @@ TEST(KA007__think_time__silent)
 {
 	closes_init();
 	for (unsigned i = 0; i < 60; i++)
-		closes_many(1, SIDE_CLIENT, S + i * 300 * MS, 4);
+		closes_many(1, SIDE_CLIENT, S + (nsec_t)i * 300 * MS, 4);
 	closes_not("CLIENT_IDLE_TIMEOUT");
 }
 

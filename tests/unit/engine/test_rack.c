@@ -173,7 +173,7 @@ static void recover_once(struct rig *r, uint32_t from)
 	fly(r, from, 4);
 	rig_pass(r, RTT_MS * MS);
 	SACK_IN(r, from, from + 1, from + 4);
-	rig_pass(r, 2 * RTT_MS * MS); /* the window may be as wide as a round trip */
+	rig_pass(r, 2ul * RTT_MS * MS); /* the window may be as wide as a round trip */
 	rig_drain(r);
 	assert_int_equal(rig_conn(r)->rec.ca, CA_RECOVERY);
 	ack_segments(r, from + 4);
@@ -331,7 +331,7 @@ TEST(reordering_window__never_beyond_a_round_trip)
 {
 	FLIGHT(r, .sack = true);
 	struct conn *c = rig_conn(&r);
-	uint32_t n = reordered(&r, 4), srtt_ms = (uint32_t)(c->srtt8_us / 8000);
+	uint32_t n = reordered(&r, 4), srtt_ms;
 
 	c->rec.rack.steps = 100;
 	c->rec.rack.persist = 16;

@@ -31,9 +31,9 @@ static bool counted_after(nsec_t at1, nsec_t at2, seq_t to1, seq_t to2)
 #define board_at counted
 #define board_at_const counted_const
 #define sent_after counted_after /* RACK's walk by time asks it of each */
-#include "engine/rack.c"
-#include "engine/sack.c"
-#include "engine/sent.c"
+#include "engine/rack.c" /* NOLINT(bugprone-suspicious-include) */
+#include "engine/sack.c" /* NOLINT(bugprone-suspicious-include) */
+#include "engine/sent.c" /* NOLINT(bugprone-suspicious-include) */
 #undef board_at
 #undef board_at_const
 #undef sent_after
@@ -84,8 +84,8 @@ static uint64_t cost(struct rig *r, const struct ack_of *a)
 
 	s.opts.n_sack = (uint8_t)a->n_blocks;
 	for (uint32_t i = 0; i < a->n_blocks; i++) {
-		s.opts.sack[i].from = at_half(r, a->half[2 * i]);
-		s.opts.sack[i].to = at_half(r, a->half[2 * i + 1]);
+		s.opts.sack[i].from = at_half(r, a->half[2ul * i]);
+		s.opts.sack[i].to = at_half(r, a->half[2ul * i + 1]);
 	}
 	steps = 0;
 	rig_in(r, s);
@@ -114,7 +114,7 @@ TEST(honest_sacks__each_costs_what_it_brings)
 		uint64_t now = cost(&r, &a);
 
 		if (i > 8)
-			assert_true(now <= few(n) + n * (i == 9)); /* the first that are lost are found once */
+			assert_true(now <= few(n) + (i == 9 ? n : 0)); /* the first that are lost are found once */
 		all += now;
 	}
 	assert_int_equal(rig_conn(&r)->board.sacked, n - 4);
@@ -170,8 +170,8 @@ static void any_blocks(struct rig *r, uint32_t n, struct rng *rng, unsigned kind
 				from = 2 + (i % 2 ? 3 - k : k) * 4 + i % 3 * 16;
 				len = 2 * n - from - 100 * k;
 			}
-			a.half[2 * k] = from;
-			a.half[2 * k + 1] = from + len;
+			a.half[2ul * k] = from;
+			a.half[2ul * k + 1] = from + len;
 		}
 		/* SACK's walk and the DSACK's look at each entry twice, RACK's two at each once. */
 		assert_true(cost(r, &a) <= 6 * (uint64_t)n + 5 * few(n));
