@@ -119,7 +119,7 @@ void rcv_ack_syn(struct conn *c)
 		return;
 	}
 	rcv_ack_again(c);
-	timer_set(c, TIMER_DELACK, c->eng->now + LONGEST * least_ms(c) * NSEC_PER_MS);
+	timer_set(c, TIMER_DELACK, c->eng->now + (nsec_t)LONGEST * least_ms(c) * NSEC_PER_MS);
 }
 
 static bool is_second_segment(const struct conn *c)

@@ -53,7 +53,7 @@ static inline struct conn closes_next(enum side first, nsec_t gap, uint32_t requ
 		c.last_data[SIDE_CLIENT] = last - MS;
 		c.last_data[SIDE_SERVER] = last;
 	}
-	c.bytes[SIDE_CLIENT] = c.bytes[SIDE_SERVER] = 100 * requests;
+	c.bytes[SIDE_CLIENT] = c.bytes[SIDE_SERVER] = 100ul * requests;
 	c.fin[first] = (requests ? last : c.start) + gap;
 	c.fin[side_other(first)] = c.fin[first] + MS;
 	c.end = c.fin[first] + 2 * MS;

@@ -7,7 +7,7 @@ TEST(KA006__constant_idle_time__is_the_timeout)
 
 	closes_init();
 	for (unsigned i = 0; i < 60; i++) {
-		struct conn c = closes_next(SIDE_SERVER, 2 * S + i * 100 * US, 1 + i % 5);
+		struct conn c = closes_next(SIDE_SERVER, 2 * S + (nsec_t)i * 100 * US, 1 + i % 5);
 
 		closes_add(&c);
 	}
@@ -41,7 +41,7 @@ TEST(KA006__spread_of_people__silent)
 {
 	closes_init();
 	for (unsigned i = 0; i < 60; i++) /* 1 to 13 s */
-		closes_many(1, SIDE_SERVER, S + i * 200 * MS, 2);
+		closes_many(1, SIDE_SERVER, S + (nsec_t)i * 200 * MS, 2);
 	closes_not("SERVER_IDLE_TIMEOUT");
 }
 
@@ -49,12 +49,12 @@ TEST(KA006__spread_at_3_percent__the_edge)
 {
 	closes_init();
 	for (unsigned i = 0; i < 11; i++) /* p10 and p90: 8 steps of 10 apart */
-		closes_many(1, SIDE_SERVER, 10 * S + i * 37 * MS, 2);
+		closes_many(1, SIDE_SERVER, 10 * S + (nsec_t)i * 37 * MS, 2);
 	assert_int_equal(closes_one("SERVER_IDLE_TIMEOUT")->confidence, CONF_MEDIUM);
 	assert_says(closes_one("SERVER_IDLE_TIMEOUT")->evidence, "< 3 %");
 	closes_init();
 	for (unsigned i = 0; i < 11; i++)
-		closes_many(1, SIDE_SERVER, 10 * S + i * 39 * MS, 2);
+		closes_many(1, SIDE_SERVER, 10 * S + (nsec_t)i * 39 * MS, 2);
 	assert_null(strstr(closes_one("SERVER_IDLE_TIMEOUT")->evidence, "< 3 %")); /* now it is a tick */
 }
 
@@ -62,7 +62,7 @@ TEST(KA006__looked_at_once_a_second__medium)
 {
 	closes_init();
 	for (unsigned i = 0; i < 60; i++)
-		closes_many(1, SIDE_SERVER, 5 * S + i * 17 * MS, 2);
+		closes_many(1, SIDE_SERVER, 5 * S + (nsec_t)i * 17 * MS, 2);
 	assert_int_equal(closes_one("SERVER_IDLE_TIMEOUT")->confidence, CONF_MEDIUM);
 	assert_says(closes_one("SERVER_IDLE_TIMEOUT")->evidence, "once a second");
 }

@@ -90,7 +90,7 @@ static void ends_together(unsigned n, nsec_t after)
 {
 	closes_step = MS;
 	for (unsigned i = 0; i < n; i++) {
-		struct conn c = closes_next(SIDE_CLIENT, i * 7 * MS, 20 + i);
+		struct conn c = closes_next(SIDE_CLIENT, (nsec_t)i * 7 * MS, 20 + i);
 
 		c.fin[SIDE_CLIENT] = 100 * S + after;
 		c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] + US;
@@ -117,7 +117,7 @@ TEST(KA011__two_in_ten_closed_before__silent)
 {
 	closes_init();
 	for (unsigned i = 0; i < 13; i++)
-		closes_many(1, SIDE_CLIENT, i * 300 * MS, 20);
+		closes_many(1, SIDE_CLIENT, (nsec_t)i * 300 * MS, 20);
 	closes_now = 100 * S;
 	ends_together(50, 30 * S);
 	closes_not("MASS_CLOSE");
