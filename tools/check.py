@@ -139,7 +139,7 @@ def clang_tidy():
         out = worker.communicate()[0].decode(errors='replace')
         if worker.returncode:
             bad += 1
-            print(out[-6000:])
+            print('\n'.join(line for line in out.splitlines() if ': error: ' in line or ': warning: ' in line)[:12000])
     count('clang-tidy', passed=int(not bad), failed=int(bool(bad)))
 
 
