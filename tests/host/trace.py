@@ -261,6 +261,16 @@ def a_connection_that_was_there_before_is_not_whole():
     in_new_namespace(body)
 
 
+def fdinfo(pid):
+    """What the kernel says of each descriptor; those that are closed meanwhile are left out."""
+    for fd in os.listdir(f'/proc/{pid}/fdinfo'):
+        try:
+            with open(f'/proc/{pid}/fdinfo/{fd}', encoding='ascii') as f:
+                yield f.read()
+        except FileNotFoundError:
+            pass
+
+
 @test()
 def a_time_wait_has_the_process_that_closed_it():
     def body():
@@ -274,8 +284,7 @@ def a_time_wait_has_the_process_that_closed_it():
                 if status.poll() == 3:
                     p.kill()
                     raise Skip('BPF programs do not load')
-                folder = f'/proc/{status.pid}/fdinfo'
-                programs = sum('link_type' in open(f'{folder}/{fd}', encoding='ascii').read() for fd in os.listdir(folder) if os.path.exists(f'{folder}/{fd}'))
+                programs = sum('link_type' in text for text in fdinfo(status.pid))
             p.communicate(b'x')
             said = json.loads(status.communicate()[0])
         d = said['netns'][0]['destinations'][0]
@@ -288,7 +297,7 @@ def a_time_wait_has_the_process_that_closed_it():
 def ctrl_c_leaves_nothing_behind():
     def body():
         with Tracing() as t:
-            text = ''.join(open(f'/proc/{t.p.pid}/fdinfo/{fd}', encoding='ascii').read() for fd in os.listdir(f'/proc/{t.p.pid}/fdinfo'))
+            text = ''.join(fdinfo(t.p.pid))
             ours_there = re.findall(r'prog_id:\s*(\d+)', text)
             assert ours_there, text
             t.end()
