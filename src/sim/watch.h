@@ -74,7 +74,8 @@ struct shadow { /* of a four-tuple at a host */
 	seq_t sent; /* one past the highest number sent */
 	seq_t right; /* the peer lets us send up to here */
 	seq_t rcv; /* one past the highest number that arrived */
-	seq_t adv; /* the right edge we announced */
+	seq_t adv; /* the right edge we announced, at its furthest */
+	seq_t adv_last; /* and in the last segment: before the other where tcp_shrink_window allows it */
 	seq_t tw_sent; /* one past what the connection in TIME_WAIT, or the last one there, had sent */
 	bool took_over; /* this incarnation began out of that TIME_WAIT */
 	/* Of the host's clock: when it entered TIME_WAIT, and when the peer's FIN last came again; the length counts from then. */

@@ -155,7 +155,7 @@ static bool is_taken(const struct watch *w, const struct shadow *s, const struct
 
 	return g->len && s->live == ESTABLISHED && !(g->flags & F_CWR) && !old && !w->rules[s->host].reneges &&
 	       d->arrived.n == 1 && d->arrived.at[0].to == from && s->has_adv &&
-	       seq_le(seq_add(g->seq, g->len), s->adv);
+	       seq_le(seq_add(g->seq, g->len), s->adv_last);
 }
 
 void watch_data_in(struct watch *w, struct shadow *s, const struct seg *g)

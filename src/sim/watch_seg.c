@@ -82,6 +82,7 @@ static void check_ack(struct watch *w, struct shadow *s, const struct seg *g)
 		FAIL(w->v, CHECK_WINDOW, s->host, &s->local, &s->remote, "takes %u octets of window back",
 		     s->adv.v - edge.v);
 	s->adv = s->has_adv ? seq_max(s->adv, edge) : edge;
+	s->adv_last = edge;
 	s->has_adv = true;
 }
 
