@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cmds.h"
 #include "cli/complain.h"
-#include "cli/follow.h"
 #include "cli/look.h"
 #include "cli/nearest.h"
 #include "diag/cause.h"
 #include "obs/saved.h"
+#include <unistd.h>
 
 struct doctor_cfg {
 	bool json, interval_given, once, verbose;
@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	 .letter = 't',
 	 OPT_IS_SECONDS(struct doctor_cfg, trace_ms, 1000, 3600000),
 	 .metavar = "SECONDS",
-	 .help = "first follow closes for so long (BPF): who closes connections, and why (10 or more are useful)"},
+	 .help = "follow closes for so long (BPF), instead of --interval: who closes connections, and why (10 or more are useful)"},
 	{.name = "netns",
 	 .letter = 'n',
 	 OPT_IS_STRING(struct doctor_cfg, netns),
@@ -77,6 +77,8 @@ static int check(const struct doctor_cfg *c)
 		return complain_usage("--from and --save cannot be combined: the file is there already");
 	if (c->save && strcmp(c->save, "-") == 0 && c->json)
 		return complain_usage("--save - and --json would both write to standard output");
+	if (c->trace_ms && (c->once || c->interval_given))
+		return complain_usage("--trace looks twice itself: --once and --interval do not apply");
 	if (c->from && c->trace_ms)
 		return complain_usage("--from reads a saved file: --trace does not apply");
 	if (c->only && !rule_find(c->only) && !(c->trace_ms && known_rule_find(c->only))) {
@@ -91,13 +93,17 @@ static int check(const struct doctor_cfg *c)
 	return 0;
 }
 
-static int obtain(const struct doctor_cfg *c, struct observation *ret)
+static int obtain(const struct doctor_cfg *c, struct services *closes, struct observation *ret)
 {
 	struct look l = {
 		.netns = c->netns,
 		.scope = look_default_scope(),
-		.interval_ms = c->once ? 0 : c->interval_ms,
+		.interval_ms = c->once       ? 0
+			       : c->trace_ms ? c->trace_ms
+					     : c->interval_ms,
 		.depth = OBS_LEAKS,
+		.trace = c->trace_ms > 0,
+		.services = closes,
 	};
 	struct why w = {""};
 	int err;
@@ -121,17 +127,6 @@ static int save(const struct doctor_cfg *c, const struct observation *o, FILE *o
 	if (err)
 		return complain(EXIT_INTERNAL, "--save: %s", w.text[0] ? w.text : strerror(-err));
 	return 0;
-}
-
-/* What could not be followed is said among what could not be seen. */
-static int say_blind(struct snapshot *s, const struct why *blind)
-{
-	struct missing m = {.what = "closes", .lost = "who closes connections first, and why", .blind = true};
-
-	if (!blind->text[0])
-		return 0;
-	snprintf(m.why, sizeof(m.why), "%s", blind->text);
-	return missing_add(&s->missing, &s->n_missing, &m);
 }
 
 static int fold(const struct services *closes, const char *only, const struct snapshot *s, struct findings *f)
@@ -178,34 +173,23 @@ static int judge(const struct doctor_cfg *c, const struct observation *o, const 
 	return code;
 }
 
-static int look_and_judge(const struct doctor_cfg *c, const struct services *closes, const struct why *blind, FILE *out)
-{
-	struct observation o = {.n = 0};
-	int code = obtain(c, &o);
-
-	if (code)
-		return code;
-	if (say_blind(&o.s[o.n - 1], blind) != 0)
-		code = complain(EXIT_INTERNAL, "out of memory");
-	if (!code)
-		code = save(c, &o, out);
-	if (!code)
-		code = judge(c, &o, closes, out);
-	observation_done(&o);
-	return code;
-}
-
 static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 {
 	const struct doctor_cfg *c = cfg;
-	struct services closes = {.n = 0};
-	struct why blind = {""};
+	struct observation o = {.n = 0};
+	struct services closes;
 	int code = check(c);
 
-	if (!code && c->trace_ms)
-		code = follow_closes(c->trace_ms, &closes, &blind);
+	if (code)
+		return code;
+	services_init(&closes, (uint64_t)getpid());
+	closes.live = true;
+	code = obtain(c, &closes, &o);
 	if (!code)
-		code = look_and_judge(c, &closes, &blind, out);
+		code = save(c, &o, out);
+	if (!code)
+		code = judge(c, &o, &closes, out);
+	observation_done(&o);
 	services_done(&closes);
 	return code;
 }
@@ -220,7 +204,7 @@ const struct cmd cmd_doctor = {
 		"queues, settings that harm. Each finding comes with the numbers that prove it, the process to blame, the safe "
 		"fix and what not to do. A pile of TIME_WAIT that hurts nobody is called harmless. Nothing on the host is "
 		"changed.\n\n"
-		"With --trace it first follows closes for a while, as lastack trace does, and says which side closes each "
+		"With --trace it follows closes from one look to the next, as lastack trace does, and says which side closes each "
 		"service's connections and why: a connection for each request, small pools, idle timeouts, lost requests.\n\n"
 		"Root sees all processes and network namespaces; without root the rest still works and what could not be seen "
 		"is said.",

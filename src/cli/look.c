@@ -31,6 +31,7 @@ struct progress {
 	struct closers *closers;
 	struct services *services;
 	int error; /* of remembering them */
+	struct why blind; /* why they are not followed, though that was wanted */
 	FILE *err;
 	double seconds;
 	bool show, shown;
@@ -83,10 +84,31 @@ static int begin_trace(const struct look *l, struct obs *o, struct progress *p)
 		err = trace_new(&(struct trace_cfg){.netns = obs_netns(o)}, &p->trace, &w);
 	if (err == -ENOMEM)
 		return complain(EXIT_INTERNAL, "out of memory");
-	if (err)
-		return complain(EXIT_INCOMPLETE, "--trace: %s", w.text[0] ? w.text : strerror(-err));
+	if (err) {
+		why_set(&p->blind, "%s", w.text[0] ? w.text : strerror(-err));
+		return 0;
+	}
 	p->services = l->services;
 	obs_closers(o, p->closers);
+	return 0;
+}
+
+/* The last of the closes, and what is to be said of them. 0 or -errno. */
+static int end_trace(struct progress *p, struct observation *o)
+{
+	struct missing m = {.what = "closes", .lost = "who closes connections first, and why", .blind = true};
+	struct snapshot *now = &o->s[o->n - 1];
+
+	if (p->blind.text[0]) {
+		snprintf(m.why, sizeof(m.why), "%s", p->blind.text);
+		return missing_add(&now->missing, &now->n_missing, &m);
+	}
+	if (!p->services)
+		return 0;
+	for (int again = 0; again < 2; again++) /* some ends are understood only a moment later */
+		tick(p, 1);
+	p->services->lost = trace_lost(p->trace).records + trace_lost(p->trace).sockets + trace_lost(p->trace).events;
+	services_window(p->services, o->s[0].taken_at, now->taken_at);
 	return 0;
 }
 
@@ -101,6 +123,8 @@ static int observe(struct obs *o, uint32_t interval_ms, struct progress *p, stru
 	sigaction(SIGINT, &on, &old_int);
 	sigaction(SIGTERM, &on, &old_term);
 	err = obs_observe(o, interval_ms, tick, p, ret, &w);
+	if (!err && !p->error)
+		p->error = end_trace(p, ret);
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
 	if (p->shown)

@@ -11,8 +11,13 @@ struct look {
 	enum obs_scope scope;
 	uint32_t interval_ms; /* 0: one snapshot */
 	enum obs_depth depth;
-	bool trace; /* follow closes meanwhile: TIME_WAITs have owners then; interval_ms is not 0 */
-	struct services *services; /* what else they tell is counted here, if trace; NULL: not wanted */
+	/*
+	 * Follow closes meanwhile: TIME_WAITs have owners then. interval_ms is not 0. Where that is not to be had, a row of
+	 * `missing` says why.
+	 */
+	bool trace;
+	struct services
+		*services; /* from services_init(): what else closes tell is counted here, if trace; NULL: not wanted */
 };
 
 /* For --fail-on: indexes are enum severity; NULL-terminated. */
