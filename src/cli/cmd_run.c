@@ -73,7 +73,7 @@ static int wait_for(pid_t pid, struct tracing *t, int *ret_status)
 
 static int start(const struct group *g, char *const *argv, struct tracing *t, int *ret_status)
 {
-	struct sigaction on = {.sa_handler = pass_on}, ignore = {.sa_handler = SIG_IGN}, old[3];
+	struct sigaction on = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN}, old[3];
 	pid_t pid;
 	int code;
 

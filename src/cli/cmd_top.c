@@ -226,7 +226,7 @@ static SCREEN *open_terminal(FILE *out, struct why *w)
 
 static int on_terminal(struct live *t, struct obs *o, FILE *out, struct why *w)
 {
-	struct sigaction on = {.sa_handler = stop}, old_int, old_term;
+	struct sigaction on = {.sa_handler = stop, .sa_flags = SA_RESTART}, old_int, old_term;
 	SCREEN *terminal = open_terminal(out, w);
 	int err;
 

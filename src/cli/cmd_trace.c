@@ -109,7 +109,8 @@ static int make_filter(const struct trace_cmd_cfg *c, struct tracing_filter *f, 
 /* Until the time is over, a signal comes, or nobody reads any more. */
 static int watch(struct tracing *t, uint32_t for_ms)
 {
-	struct sigaction on = {.sa_handler = stop}, old_int, old_term;
+	/* Once: who reads slowly loses nothing of a line, and a second signal ends a wait for who does not read at all. */
+	struct sigaction on = {.sa_handler = stop, .sa_flags = SA_RESTART | (int)SA_RESETHAND}, old_int, old_term;
 	struct timespec now;
 	nsec_t end = for_ms ? t->from + for_ms * NSEC_PER_MS : NSEC_NEVER;
 	int code = 0;

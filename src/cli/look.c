@@ -114,7 +114,8 @@ static int end_trace(struct progress *p, struct observation *o)
 
 static int observe(struct obs *o, uint32_t interval_ms, struct progress *p, struct observation *ret)
 {
-	struct sigaction on = {.sa_handler = stop}, old_int, old_term;
+	/* Once: who reads slowly loses nothing of a line, and a second signal ends a wait for who does not read at all. */
+	struct sigaction on = {.sa_handler = stop, .sa_flags = SA_RESTART | (int)SA_RESETHAND}, old_int, old_term;
 	struct why w = {""};
 	int err;
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """trace.py LASTACK FILL: lastack trace and run on the running kernel, in network namespaces of their own: each way to end a
 connection, whose process is named and whose is not. TAP. Skipped where BPF programs do not load."""
+import fcntl
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 
 import host
@@ -372,6 +374,26 @@ def without_privileges_one_line_says_what_is_missing():
         p = subprocess.run([*drop, LASTACK, *command], capture_output=True, text=True, check=False)
         assert p.returncode == 3 and p.stderr.count('\n') == 1, (p.returncode, p.stderr)
         assert re.search('root|BPF|BTF|control group', p.stderr), p.stderr
+
+
+@test()
+def a_reader_that_is_slow_gets_whole_lines_after_ctrl_c():
+    def body():
+        with Tracing() as t:
+            fcntl.fcntl(t.p.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            for _ in range(20):
+                for end in connected(8080):
+                    end.close()
+            waiting = b'\0\0\0\0'
+            while struct.unpack('i', waiting)[0] < 4096:  # now it waits for us
+                waiting = fcntl.ioctl(t.p.stdout, termios.FIONREAD, waiting)
+            t.p.send_signal(signal.SIGINT)
+            out, _ = t.p.communicate(timeout=30)
+            lines = (t.text + out).strip().splitlines()
+            assert len(lines) > 40, len(lines)
+            for line in lines:
+                json.loads(line)
+    in_new_namespace(body)
 
 
 host.main()
