@@ -12,7 +12,7 @@
 #include "cli/goodput.h"
 #include "lab/kernel_bulk.h"
 
-enum { ROWS_MAX = 16, BATCHES = 21, BATCH = 10000, FEW = 50, TIME_WAIT_MAX = 60000000 };
+enum { ROWS_MAX = 16, BATCHES = 41, BATCH = 10000, WARM = 2000, FEW = 50, TIME_WAIT_MAX = 60000000 };
 enum { PORT_SAMPLES = 2000, PORT_BATCH = 8, RANGE = 65535 - 1024 + 1 };
 enum { BULK_BATCHES = 41, BULK_BATCH = 32 << 20 };
 
@@ -48,7 +48,8 @@ static const struct opt opts[] = {
 
 struct row {
 	uint32_t time_wait;
-	double connections_per_s, bytes_per_entry;
+	double connections_per_s, bytes_per_entry, rates[BATCHES];
+	struct churn c;
 };
 
 /* CPU time of this process: what other processes take away on a busy machine does not count. */
@@ -107,31 +108,57 @@ static int batch_of_none(struct churn *c, double *ret_rate)
 	return err;
 }
 
-/* Fills the store to its steady state, then times batches in which each connection makes one record and one expires. */
-static int measure_churn(const struct bench_cfg *cfg, uint32_t time_wait, struct row *ret, struct why *w)
+/* An engine whose store is filled to its steady state: from here on a connection makes one record and one expires. */
+static int prepare_row(struct row *r, const struct bench_cfg *cfg, struct why *w)
 {
-	struct churn_cfg cc = {.time_wait = time_wait, .ipv6 = cfg->ipv6};
-	double rates[BATCHES];
-	struct la_usage use;
-	struct churn c;
-	int err = churn_init(&c, &cc, w);
+	struct churn_cfg cc = {.time_wait = r->time_wait, .ipv6 = cfg->ipv6};
+	int err = churn_init(&r->c, &cc, w);
 
 	if (err)
 		return err;
-	if (time_wait)
-		err = churn_many(&c, (uint64_t)time_wait + BATCH);
-	for (size_t i = 0; i < BATCHES && !err; i++)
-		err = time_wait ? batch_holding(&c, &rates[i]) : batch_of_none(&c, &rates[i]);
-	la_usage(c.e, &use);
-	if (err)
-		why_errno(w, -err, "connection %llu", (unsigned long long)c.done);
-	else if (use.time_wait4 + use.time_wait6 + 1 + time_wait / 1000 < time_wait) /* time is counted in ms */
-		err = why_errno(w, EPROTO, "only %u records are held", use.time_wait4 + use.time_wait6);
-	else
-		*ret = (struct row){.time_wait = time_wait,
-				    .connections_per_s = median(rates, BATCHES),
-				    .bytes_per_entry = time_wait ? (double)(c.mem_size - c.bare_size) / time_wait : 0};
-	churn_done(&c);
+	if (r->time_wait)
+		err = churn_many(&r->c, (uint64_t)r->time_wait + BATCH);
+	if (!err)
+		return 0;
+	churn_done(&r->c);
+	return why_errno(w, -err, "connection %llu", (unsigned long long)r->c.done);
+}
+
+static int measure_batch(struct row *r, size_t round, struct why *w)
+{
+	int err = r->time_wait ? churn_many(&r->c, WARM) : 0; /* the others have had the caches meanwhile */
+
+	if (!err)
+		err = r->time_wait ? batch_holding(&r->c, &r->rates[round]) : batch_of_none(&r->c, &r->rates[round]);
+	return err ? why_errno(w, -err, "connection %llu", (unsigned long long)r->c.done) : 0;
+}
+
+static int finish_row(struct row *r, struct why *w)
+{
+	struct la_usage use;
+
+	la_usage(r->c.e, &use);
+	if (use.time_wait4 + use.time_wait6 + 1 + r->time_wait / 1000 < r->time_wait) /* time is counted in ms */
+		return why_errno(w, EPROTO, "only %u records are held", use.time_wait4 + use.time_wait6);
+	r->connections_per_s = median(r->rates, BATCHES);
+	r->bytes_per_entry = r->time_wait ? (double)(r->c.mem_size - r->c.bare_size) / r->time_wait : 0;
+	return 0;
+}
+
+/* The rows take turns, a batch each: what the machine does meanwhile happens to all of them. */
+static int measure_churn(const struct bench_cfg *cfg, struct row *rows, size_t n, struct why *w)
+{
+	size_t ready = 0;
+	int err = 0;
+
+	for (; ready < n && !err; ready += !err)
+		err = prepare_row(&rows[ready], cfg, w);
+	for (size_t i = 0; i < BATCHES * n && !err; i++)
+		err = measure_batch(&rows[i % n], i / n, w);
+	for (size_t i = 0; i < n && !err; i++)
+		err = finish_row(&rows[i], w);
+	for (size_t i = 0; i < ready; i++)
+		churn_done(&rows[i].c);
 	return err;
 }
 
@@ -167,8 +194,8 @@ static void print_churn(FILE *out, const struct row *rows, size_t n)
 
 static int run_churn(const struct bench_cfg *cfg, FILE *out)
 {
+	static struct row rows[ROWS_MAX];
 	uint32_t list[ROWS_MAX];
-	struct row rows[ROWS_MAX];
 	struct why w = {""};
 	struct json j;
 	size_t n;
@@ -177,8 +204,9 @@ static int run_churn(const struct bench_cfg *cfg, FILE *out)
 		return complain_usage("--time-wait takes up to %d numbers of at most %d, as in 0,1000,100000", ROWS_MAX,
 				      TIME_WAIT_MAX);
 	for (size_t i = 0; i < n; i++)
-		if (measure_churn(cfg, list[i], &rows[i], &w))
-			return complain(EXIT_INTERNAL, "%u TIME_WAITs: %s", list[i], w.text);
+		rows[i].time_wait = list[i];
+	if (measure_churn(cfg, rows, n, &w))
+		return complain(EXIT_INTERNAL, "%s", w.text);
 	if (!cfg->json) {
 		print_churn(out, rows, n);
 		return EXIT_FINE;
