@@ -50,7 +50,7 @@ struct track {
 	__u8 state[2]; /* kernel numbers: entered at at[2], at[3] */
 };
 
-enum event_kind { EVENT_CLOSE = 1, EVENT_PROC, EVENT_RST };
+enum event_kind { EVENT_CLOSE = 1, EVENT_PROC, EVENT_RST, EVENT_CLOSING };
 
 /* Why a RST was sent: the kernel's sk_rst_reason as far as we tell them apart; its numbers move between versions. */
 enum rst_reason { REASON_UNKNOWN, REASON_ON_DATA, REASON_TIME_WAIT, REASON_ON_CLOSE, REASON_LINGER, REASON_NO_SOCKET };
@@ -69,12 +69,11 @@ enum { /* struct event_close.socket */
        SOCKET_LINGER_0 = 2,
        SOCKET_UNREAD = 4, /* data that nobody had read */
        SOCKET_UNSENT = 8, /* data of ours that were not acknowledged */
-       SOCKET_OURS = 16, /* in the control group of `lastack run` */
 };
 
-struct event_close {
+struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when the trace ends */
 	__u32 kind;
-	__u8 from; /* the state before CLOSE, kernel number */
+	__u8 from; /* the state before CLOSE, kernel number; EVENT_CLOSING: the state */
 	__u8 socket;
 	__u16 error; /* sk_err */
 	struct event_tuple t;
@@ -107,7 +106,7 @@ struct event_rst { /* sent for a connection whose event_close is out already, or
 
 struct trace_config { /* .rodata: the verifier drops what is switched off */
 	__u32 netns; /* only this one; 0: all */
-	__u64 cgroup; /* only sockets made in it; 0: all */
+	__u64 cgroup; /* only sockets made in it or below; 0: all */
 };
 
 struct trace_counts { /* .bss */

@@ -19,6 +19,7 @@
 #include "events.h"
 
 enum { PF_EXITING = 0x4, PF_KTHREAD = 0x00200000 }; /* include/linux/sched.h; both older than BTF */
+enum { GROUPS_DEEP = 32 }; /* how far below the group that is looked for a socket's may lie */
 
 const volatile struct trace_config config = {};
 struct trace_counts counts = {};
@@ -179,11 +180,32 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 	return sk->sk_cgrp_data.cgroup->kn->id;
 }
 
+/* In that group, or in one that was made below it: what a program starts may be put there. */
+static __always_inline bool is_of_group(struct sock *sk, __u64 id)
+{
+	struct cgroup *g;
+
+	if (cgroup_of(sk) == id)
+		return true;
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup) || !bpf_core_field_exists(struct kernfs_node, id) ||
+	    !bpf_core_field_exists(struct cgroup_subsys_state, parent))
+		return false;
+	g = sk->sk_cgrp_data.cgroup;
+	for (int i = 0; i < GROUPS_DEEP; i++) {
+		g = g->self.parent->cgroup; /* of the root: null, and what is read through that is 0 */
+		if (!g)
+			return false;
+		if (g->kn->id == id)
+			return true;
+	}
+	return false;
+}
+
 static __always_inline bool is_wanted(struct sock *sk)
 {
 	if (config.netns && sk->__sk_common.skc_net.net->ns.inum != config.netns)
 		return false;
-	return !config.cgroup || cgroup_of(sk) == config.cgroup;
+	return !config.cgroup || is_of_group(sk, config.cgroup);
 }
 
 /* Did data go out since the last read? Before the first read any octet counts. */
@@ -222,32 +244,18 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 	t->bytes = fin ? sent : received(tp, false);
 }
 
-static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct track *t, __u64 cookie, int from)
+/* What is read from the socket itself. fin: the peer's has come. */
+static __always_inline void fill(struct event_close *e, struct sock *sk, struct tcp_sock *tp, const struct track *t,
+				 bool fin)
 {
-	struct event_close *e;
-	bool fin = sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 	bool linger = sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_LINGER);
 	__u32 jiffies = bpf_jiffies64(), late;
 
-	if (!is_wanted(sk))
-		return;
-	/* An end that no segment brought about: close() with a RST, or before it was connected. */
-	if (!sk->sk_err && !(t->flags & TRACK_RESET) && is_released(sk))
-		note_closer(sk, t);
-	e = reserve(sizeof(*e));
-	if (!e)
-		return;
-	e->kind = EVENT_CLOSE;
-	e->from = from;
 	e->socket = (fin ? SOCKET_FIN_RECEIVED : 0) | (linger && !sk->sk_lingertime ? SOCKET_LINGER_0 : 0) |
 		    (has_unread(tp, fin) ? SOCKET_UNREAD : 0) | (tp->snd_una != tp->write_seq ? SOCKET_UNSENT : 0);
 	e->error = sk->sk_err;
-	tuple_of(&e->t, sk, cookie);
 	/* The port was given back already, but the socket still has its name. None there either: it never got one. */
 	e->t.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
-	e->silence = t->at[2] ? 0 : t->silence;
-	if (!t->at[2] && from != TCP_SYN_SENT)
-		settle(t, tp, fin);
 	e->track = *t;
 	e->now = bpf_ktime_get_ns();
 	e->sent = tp->bytes_sent - tp->bytes_retrans;
@@ -262,6 +270,33 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 	e->late_ago = t->flags & TRACK_FIRST_PEER ? e->sent_ago : e->read_ago;
 	if ((t->flags & (TRACK_FIRST_PEER | TRACK_FIRST_LOCAL)) && late != t->bytes)
 		e->track.flags |= TRACK_LATE;
+}
+
+static __always_inline bool has_fin(struct sock *sk)
+{
+	return sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+}
+
+static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct track *t, __u64 cookie, int from)
+{
+	struct event_close *e;
+	bool fin = has_fin(sk);
+
+	if (!is_wanted(sk))
+		return;
+	/* An end that no segment brought about: close() with a RST, or before it was connected. */
+	if (!sk->sk_err && !(t->flags & TRACK_RESET) && is_released(sk))
+		note_closer(sk, t);
+	e = reserve(sizeof(*e));
+	if (!e)
+		return;
+	e->kind = EVENT_CLOSE;
+	e->from = from;
+	tuple_of(&e->t, sk, cookie);
+	e->silence = t->at[2] ? 0 : t->silence;
+	if (!t->at[2] && from != TCP_SYN_SENT)
+		settle(t, tp, fin);
+	fill(e, sk, tp, t, fin);
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
@@ -486,5 +521,39 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
 
 SEC("tp_btf/tcp_send_reset") /* before 6.10 it gives no reason */
 int BPF_PROG(on_send_reset_bare, struct sock *sk) { return rst_sent(sk, REASON_UNKNOWN); }
+
+/* Run by the reader when it ends, once in each network namespace: what began to close and is not done. */
+SEC("iter/tcp")
+int on_rest(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *c = ctx->sk_common;
+	struct event_close *e;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	struct track *t;
+	__u64 cookie;
+
+	barrier_var(c); /* else it is read from ctx again, and the verifier does not know that it is the same */
+	if (!c)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(c);
+	sk = (struct sock *)tp;
+	if (!tp)
+		return 0;
+	cookie = sk->__sk_common.skc_cookie.counter;
+	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	if (!t || !t->at[2] || sk->__sk_common.skc_state == TCP_CLOSE || !is_wanted(sk))
+		return 0;
+	e = reserve(sizeof(*e));
+	if (!e)
+		return 0;
+	e->kind = EVENT_CLOSING;
+	e->from = sk->__sk_common.skc_state;
+	tuple_of(&e->t, sk, cookie);
+	e->silence = 0;
+	fill(e, sk, tp, t, has_fin(sk));
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

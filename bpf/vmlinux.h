@@ -123,7 +123,15 @@ struct kernfs_node {
 	u64 id;
 };
 
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 };
 
@@ -182,5 +190,9 @@ struct task_struct {
 };
 
 struct sk_buff;
+
+struct bpf_iter__tcp {
+	struct sock_common *sk_common;
+};
 
 #pragma clang attribute pop

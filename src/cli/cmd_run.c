@@ -145,7 +145,9 @@ const struct cmd cmd_run = {
 	.description =
 		"Runs CMD, with all that it starts, in a control group of its own, and follows the sockets made there (as lastack trace "
 		"does). When CMD has ended it says on standard error for each service who closed, why, and what would help; "
-		"ports that ran out; requests that were lost.\n\n"
+		"ports that ran out; requests that were lost; what has begun to close and is not done.\n\n"
+		"Control groups that CMD makes below its own are followed, too. What it asks another process to start "
+		"(docker run, systemd-run) is not below: there is lastack trace --cgroup.\n\n"
 		"Exit status: that of CMD (128 and the number of the signal that ended it); if CMD ended well, 1 for a finding at "
 		"or above --fail-on, so that a test suite can fail on it. 126, 127: CMD could not be started. 3: connections "
 		"cannot be followed here, and CMD was not run.\n\n"

@@ -156,7 +156,8 @@ const struct cmd cmd_trace = {
 	.description =
 		"Follows TCP sockets in the kernel (BPF) and prints a line whenever one ends: which side closed first, which process, "
 		"by close(), shutdown() or its own end, with a FIN or a RST, after how many requests and how long an idle time. "
-		"At the end, or on ctrl-C, it says for each service why its connections end and what would help, as lastack doctor does.\n\n"
+		"At the end, or on ctrl-C, it says for each service why its connections end and what would help, as lastack doctor does. "
+		"What has begun to close and is not done then is counted as still closing.\n\n"
 		"Works under TLS and for any protocol: a request is data that are answered. A process is named only where it "
 		"is certain: where a segment that came in ended a connection, nobody is.\n\n"
 		"Needs root, Linux 5.12 and BTF (lastack capabilities says what is missing). Everything is detached when it ends, in whatever way. "

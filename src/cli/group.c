@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/group.h"
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "obs/caps.h"
 #include "obs/procfile.h"
 
-enum { BUSY_TRIES = 100 };
+enum { BUSY_TRIES = 100, GROUPS_DEEP = 32 };
 
 static bool mount_point(char *ret, size_t cap)
 {
@@ -97,20 +98,46 @@ static int move(const char *folder, const char *pid)
 
 int group_enter(const struct group *g) { return move(g->path, "0"); }
 
+/* Whoever is in that group goes home. */
+static void send_home(const char *folder, const char *home)
+{
+	char file[600], line[32];
+	int err;
+	char *procs;
+	const char *cursor;
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", folder);
+	procs = procfile_all(file, &err);
+	cursor = procs;
+	while (procs && next_line(&cursor, line, sizeof(line)))
+		(void)move(home, line);
+	free(procs);
+}
+
+/* With the groups that were made below it, the lowest first: one that has others in it cannot be removed. */
+static void remove_group(const char *folder, const char *home, unsigned deep)
+{
+	DIR *d = deep < GROUPS_DEEP ? opendir(folder) : NULL;
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char below[512];
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
+		    (size_t)snprintf(below, sizeof(below), "%s/%s", folder, e->d_name) < sizeof(below))
+			remove_group(below, home, deep + 1);
+	}
+	if (d)
+		closedir(d);
+	for (unsigned i = 0; i < BUSY_TRIES && rmdir(folder) < 0 && errno == EBUSY; i++)
+		send_home(folder, home);
+}
+
 void group_free(struct group *g)
 {
-	char mine[400], file[600], line[32];
+	char home[400];
 
-	snprintf(file, sizeof(file), "%s/cgroup.procs", g->path);
-	for (unsigned i = 0; i < BUSY_TRIES && rmdir(g->path) < 0 && errno == EBUSY; i++) {
-		int err;
-		char *procs = procfile_all(file, &err);
-		const char *cursor = procs;
-
-		if (procs && own(mine, sizeof(mine), NULL) == 0)
-			while (next_line(&cursor, line, sizeof(line)))
-				(void)move(mine, line);
-		free(procs);
-	}
+	if (own(home, sizeof(home), NULL) == 0)
+		remove_group(g->path, home, 0);
 	g->path[0] = '\0';
 }

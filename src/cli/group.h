@@ -15,5 +15,5 @@ struct group {
 int group_new(struct group *ret, struct why *w);
 int group_enter(const struct group *g); /* the calling process does. 0 or -errno */
 
-/* Whoever is left in it goes back to our own group. */
+/* With all groups that were made below it; whoever is left in them goes back to our own group. */
 void group_free(struct group *g);

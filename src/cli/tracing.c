@@ -75,16 +75,17 @@ int tracing_begin(struct tracing *t, const struct trace_cfg *cfg)
 	return 0;
 }
 
-int tracing_step(struct tracing *t, unsigned ms)
+/* What is to be done after records were handed over. 0, or an exit code. */
+static int after(const struct tracing *t, int err)
 {
-	int err = trace_poll(t->trace, ms, on_conn, t);
-
 	if (t->each)
 		fflush(t->out);
 	if (t->failed)
 		return complain(EXIT_INTERNAL, "out of memory");
 	return err ? complain(EXIT_INTERNAL, "BPF ring buffer: %s", strerror(-err)) : 0;
 }
+
+int tracing_step(struct tracing *t, unsigned ms) { return after(t, trace_poll(t->trace, ms, on_conn, t)); }
 
 static void summary_json(struct tracing *t, const struct findings *f, struct trace_lost lost)
 {
@@ -128,6 +129,8 @@ int tracing_end(struct tracing *t, int *ret_worst)
 	/* Once more, for ends that are understood only a moment later. */
 	if (!code)
 		code = tracing_step(t, 0);
+	if (!code)
+		code = after(t, trace_rest(t->trace, on_conn, t));
 	*ret_worst = -1;
 	if (!code)
 		code = summarise(t, ret_worst);

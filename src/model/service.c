@@ -333,6 +333,7 @@ int services_add(struct services *s, const struct conn *c)
 	}
 	v->ended += (c->seen & SEEN_END) != 0;
 	v->open += !(c->seen & SEEN_END);
+	v->closing += !(c->seen & SEEN_END) && conn_closed_at(c);
 	v->timeouts += c->how == END_TIMEOUT;
 	v->holes += (c->seen & SEEN_HOLES) != 0;
 	v->requests += conn_requests(c);

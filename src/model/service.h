@@ -76,6 +76,7 @@ struct service {
 
 	uint64_t conns; /* records */
 	uint64_t open; /* not ended when the source stopped */
+	uint64_t closing; /* of those: one side has closed already */
 	uint64_t ended;
 	uint64_t whole; /* began and ended meanwhile: only they tell requests a connection */
 	uint64_t holes; /* the source lost parts of them */

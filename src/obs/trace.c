@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "obs/netns.h"
 #include "obs/procfile.h"
 #include "obs/trace_event.h"
 
@@ -19,6 +21,7 @@ enum {
 
 struct trace {
 	struct trace_load *load;
+	uint64_t netns; /* inode; 0: all */
 	struct ring_buffer *ring;
 	struct trace_names *names;
 	struct trace_source source;
@@ -70,7 +73,7 @@ static int on_record(void *ctx, void *data, size_t size)
 {
 	const __u32 *kind = data;
 
-	if (size >= sizeof(struct event_close) && *kind == EVENT_CLOSE)
+	if (size >= sizeof(struct event_close) && (*kind == EVENT_CLOSE || *kind == EVENT_CLOSING))
 		on_close(ctx, data);
 	else if (size >= sizeof(struct event_proc) && *kind == EVENT_PROC)
 		trace_names_put(((struct trace *)ctx)->names, data);
@@ -110,6 +113,7 @@ static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 	struct timespec tick = {0, 4000000};
 	int err = trace_load_new(&load, &t->load, w);
 
+	t->netns = cfg->netns;
 	if (err)
 		return err;
 	t->ring = ring_buffer__new(trace_load_ring(t->load), on_record, t, NULL);
@@ -165,6 +169,45 @@ int trace_poll(struct trace *t, unsigned ms, void (*sink)(void *ctx, const struc
 	n = ring_buffer__consume(t->ring);
 	let_go(t, t->n_old < t->n_held ? t->n_old : t->n_held);
 	return n < 0 ? n : 0;
+}
+
+/* Asks in one namespace after the other. A namespace that went meanwhile, or may not be entered, has nothing to tell. */
+static int ask_each(struct trace *t, const struct netns_list *l, int home)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < l->n && !err; i++) {
+		int fd;
+
+		if (t->netns && l->v[i].inode != t->netns)
+			continue;
+		fd = netns_open(l->v[i].path, NULL);
+		if (fd < 0)
+			continue;
+		if (netns_enter(fd, NULL) == 0)
+			err = trace_load_rest(t->load);
+		netns_return(home);
+		close(fd);
+	}
+	return err;
+}
+
+int trace_rest(struct trace *t, void (*sink)(void *ctx, const struct conn *c), void *ctx)
+{
+	struct netns_list l = {NULL, 0, 0, false};
+	int err, home;
+
+	if (!trace_load_parts(t->load).rest)
+		return 0;
+	home = netns_open("/proc/self/ns/net", NULL);
+	if (home < 0)
+		return home;
+	err = netns_list(&l);
+	if (!err)
+		err = ask_each(t, &l, home);
+	netns_list_done(&l);
+	close(home);
+	return err ? err : trace_poll(t, 0, sink, ctx);
 }
 
 struct trace_parts trace_parts(const struct trace *t) { return trace_load_parts(t->load); }

@@ -9,7 +9,7 @@
 
 struct trace_cfg {
 	uint64_t netns; /* inode; 0: all namespaces */
-	uint64_t cgroup; /* id; only sockets made in it. 0: all */
+	uint64_t cgroup; /* id; only sockets made in it or in groups below it. 0: all */
 };
 
 struct trace;
@@ -23,6 +23,12 @@ void trace_free(struct trace *t); /* NULL allowed */
  * understood only a moment later. 0 or -errno.
  */
 int trace_poll(struct trace *t, unsigned ms, void (*sink)(void *ctx, const struct conn *c), void *ctx);
+
+/*
+ * Before the end, once: gives away the connections that began to close but have not done so (END_OPEN), of every namespace
+ * that can be entered. 0 or -errno; a kernel that cannot tell them has none.
+ */
+int trace_rest(struct trace *t, void (*sink)(void *ctx, const struct conn *c), void *ctx);
 
 enum { TRACE_TICK_MS = 40 }; /* the ring holds many times what ends in that time */
 

@@ -252,16 +252,23 @@ static void set_how(const struct trace_source *s, const struct event_close *e, s
 
 bool trace_close(const struct trace_source *s, const struct event_close *e, struct conn *ret)
 {
+	const bool done = e->kind == EVENT_CLOSE;
+
 	if (e->from == K_SYN_RECV && !e->track.at[2])
 		return false;
-	*ret = (struct conn){
-		.seen = SEEN_END | (e->track.flags & TRACK_SYN ? SEEN_SYN : 0), .first = SIDE_NONE, .grain = s->jiffy};
+	*ret = (struct conn){.seen = (done ? SEEN_END : 0) | (e->track.flags & TRACK_SYN ? SEEN_SYN : 0),
+			     .how = END_OPEN,
+			     .first = SIDE_NONE,
+			     .grain = s->jiffy};
 	set_tuple(&e->t, local_of(s, e), ret);
 	set_times(e, ret);
 	set_data(s, e, ret);
 	set_states(e, ret);
 	set_procs(s, e, ret);
-	set_how(s, e, ret);
+	if (done)
+		set_how(s, e, ret);
+	else if (e->track.flags & TRACK_LATE)
+		ret->half_close_data = ago(s, e->now, e->late_ago, e->track.at[2]);
 	return true;
 }
 

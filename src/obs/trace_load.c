@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "bpf/events.h"
 
@@ -43,6 +44,11 @@ static bool has_member(const struct btf *btf, const char *type, const char *name
 	return false;
 }
 
+static bool has_iterator(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
 static int choose(struct trace_load *l, struct why *w)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -57,6 +63,8 @@ static int choose(struct trace_load *l, struct why *w)
 	p->retransmits = tracepoint_args(btf, "tcp_retransmit_skb") >= 1;
 	p->resets = reset_args >= 1 && tracepoint_args(btf, "tcp_receive_reset") >= 1;
 	p->reasons = p->resets && reset_args >= 3;
+	p->groups = has_member(btf, "sock_cgroup_data", "cgroup") && has_member(btf, "kernfs_node", "id");
+	p->rest = has_iterator(btf, "bpf_iter_tcp");
 	btf__free(btf);
 	return 0;
 }
@@ -71,6 +79,8 @@ static int load(struct trace_load *l, const struct trace_load_cfg *cfg, struct w
 	bpf_program__set_autoload(s->progs.on_receive_reset, l->parts.resets);
 	bpf_program__set_autoload(s->progs.on_send_reset, l->parts.reasons);
 	bpf_program__set_autoload(s->progs.on_send_reset_bare, l->parts.resets && !l->parts.reasons);
+	bpf_program__set_autoload(s->progs.on_rest, l->parts.rest);
+	bpf_program__set_autoattach(s->progs.on_rest, false);
 	s->rodata->config = (struct trace_config){.netns = cfg->netns, .cgroup = cfg->cgroup};
 	bpf_map__set_max_entries(s->maps.lastack_socks, cfg->sockets);
 	bpf_map__set_max_entries(s->maps.lastack_ring, cfg->ring);
@@ -89,6 +99,10 @@ int trace_load_new(const struct trace_load_cfg *cfg, struct trace_load **ret, st
 
 	if (!err)
 		err = choose(l, w);
+	if (!err && cfg->cgroup && !l->parts.groups) {
+		why_set(w, "this kernel does not tell which control group a socket is of (that needs 5.15)");
+		err = -ENOTSUP;
+	}
 	if (!err) {
 		l->skel = lastack_bpf__open();
 		err = l->skel ? load(l, cfg, w) : why_errno(w, errno ? errno : ENOMEM, "BPF object");
@@ -117,6 +131,36 @@ void trace_load_free(struct trace_load *l)
 		return;
 	lastack_bpf__destroy(l->skel);
 	free(l);
+}
+
+/* The iterator has nothing for us to read: reading is what makes it run. -EAGAIN: it rests, and wants to be asked again. */
+static int run_iterator(int fd)
+{
+	char octet;
+	ssize_t n;
+
+	do
+		n = read(fd, &octet, sizeof(octet));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	return n < 0 ? -errno : 0;
+}
+
+int trace_load_rest(const struct trace_load *l)
+{
+	struct bpf_link *link;
+	int fd, err;
+
+	if (!l->parts.rest)
+		return -ENOTSUP;
+	link = bpf_program__attach_iter(l->skel->progs.on_rest, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	err = fd < 0 ? fd : run_iterator(fd);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return err;
 }
 
 int trace_load_ring(const struct trace_load *l) { return bpf_map__fd(l->skel->maps.lastack_ring); }

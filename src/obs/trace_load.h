@@ -5,7 +5,7 @@
 
 struct trace_load_cfg {
 	uint32_t netns; /* inode; 0: every one */
-	uint64_t cgroup; /* id; only sockets made in it. 0: all */
+	uint64_t cgroup; /* id; only sockets made in it or in groups below it. 0: all */
 	uint32_t sockets; /* how many can be followed at once */
 	uint32_t ring; /* octets, a power of two */
 };
@@ -17,6 +17,8 @@ struct trace_parts {
 	bool resets; /* RSTs received and sent ... */
 	bool reasons; /* ... and why they were sent (6.10) */
 	bool retransmits;
+	bool groups; /* which control group a socket is of (5.15) */
+	bool rest; /* what is still closing at the end */
 };
 
 struct trace_load; /* opaque: the loaded object and its links */
@@ -27,6 +29,11 @@ int trace_load_attach(struct trace_load *l, struct why *w);
 void trace_load_free(struct trace_load *l); /* detaches; NULL allowed */
 
 struct trace_parts trace_load_parts(const struct trace_load *l);
+/*
+ * Has what is still closing in the network namespace of the calling thread written to the ring. 0, -ENOTSUP (no
+ * parts.rest) or -errno.
+ */
+int trace_load_rest(const struct trace_load *l);
 int trace_load_ring(const struct trace_load *l); /* file descriptor of the map */
 
 /* Records that found the ring full, sockets that found the table full, events that came while the same program ran. */

@@ -15,6 +15,8 @@ void trace_load_free(struct trace_load *l) { must(!l); }
 
 struct trace_parts trace_load_parts(const struct trace_load *l) { return (struct trace_parts){false}; }
 
+int trace_load_rest(const struct trace_load *l) { return -ENOTSUP; }
+
 int trace_load_ring(const struct trace_load *l) { return -1; }
 
 struct trace_lost trace_load_lost(const struct trace_load *l) { return (struct trace_lost){0}; }

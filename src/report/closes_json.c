@@ -149,6 +149,7 @@ static void json_service(struct json *j, const struct service *v, const struct f
 	json_kv_uint(j, "netns", v->netns);
 	json_kv_uint(j, "connections", v->conns);
 	json_kv_uint(j, "open", v->open);
+	json_kv_uint(j, "closing", v->closing);
 	json_kv_uint(j, "whole", v->whole);
 	json_kv_uint(j, "failed", v->failed);
 	json_kv_uint(j, "refused", v->refused);

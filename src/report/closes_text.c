@@ -224,8 +224,10 @@ static void put_service(struct lines *l, const struct service *v)
 
 	snprintf(head, sizeof(head), "%s  ", service_text(v).s);
 	snprintf(text, sizeof(text), "%s connection%s", num(v->conns).s, v->conns == 1 ? "" : "s");
-	if (v->open)
-		append(text, sizeof(text), " (%s still open)", num(v->open).s);
+	if (v->open > v->closing)
+		append(text, sizeof(text), " (%s still open)", num(v->open - v->closing).s);
+	if (v->closing)
+		append(text, sizeof(text), " (%s still closing)", num(v->closing).s);
 	if (v->failed)
 		append(text, sizeof(text), " (%s failed to open)", num(v->failed).s);
 	if (v->whole)

@@ -367,6 +367,59 @@ def run_reports_the_connections_of_a_program_and_passes_its_status_on():
     in_new_namespace(body)
 
 
+IN_A_GROUP_BELOW = '''
+import os, socket
+own = next(line for line in open('/proc/self/cgroup') if line.startswith('0::')).strip()[3:]
+root = next(line.split()[1] for line in open('/proc/self/mounts') if line.split()[2] == 'cgroup2')
+below = root + own + '/below/deep'
+os.makedirs(below)
+with open(below + '/cgroup.procs', 'w') as f:
+    f.write('0')
+l = socket.create_server(('127.0.0.1', 8001))
+for i in range(3):
+    c = socket.create_connection(('127.0.0.1', 8001))
+    s = l.accept()[0]
+    c.close()
+    s.recv(1)
+    s.close()
+'''
+
+
+@test()
+def run_follows_groups_below_its_own_and_removes_them():
+    def body():
+        p = run('run', '--json', '--', sys.executable, '-c', IN_A_GROUP_BELOW)
+        if p.returncode == 3:
+            raise Skip(p.stderr.strip())
+        assert p.returncode == 0 and json.loads(p.stderr)['connections'] == 6, p.stderr
+        left = shell("find $(awk '$3 == \"cgroup2\" {print $2; exit}' /proc/self/mounts) -name 'lastack-run-*'")
+        assert left == '', left
+    in_new_namespace(body)
+
+
+@test()
+def what_has_begun_to_close_when_it_ends_is_still_closing():
+    def body():
+        with Tracing() as t:
+            held = [connected(8001) for _ in range(5)]
+            for client, server in held[:3]:
+                client.shutdown(socket.SHUT_WR)
+                until_read_eof(server)
+            t.p.send_signal(signal.SIGINT)
+            out = (t.text + t.p.communicate(timeout=30)[0]).strip().splitlines()
+        end, seen = json.loads(out[-1]), [json.loads(line) for line in out[:-1]]
+        both = [s for s in end['services'] if s['port'] == 8001]
+        assert [(s['open'], s['closing'], s['whole']) for s in both] == [(3, 3, 0)] * 2, both
+        of = {side: [r for r in seen if r['local'] == side and r['server'].endswith(':8001')] for side in ('client', 'server')}
+        for side, state in (('client', 'fin_wait_2'), ('server', 'close_wait')):
+            assert [(r['how'], r['first'], r['whole']) for r in of[side]] == [('open', 'client', False)] * 3, of
+            assert all(state in r['state_s'] for r in of[side]), of
+        assert all(ours(r['closer']) and r['call'] == 'shutdown' for r in of['client']), of
+        assert all(r['closer'] is None for r in of['server']), of
+        del held
+    in_new_namespace(body)
+
+
 @test(needs_root=False)
 def without_privileges_one_line_says_what_is_missing():
     drop = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] if os.geteuid() == 0 else []

@@ -310,6 +310,23 @@ TEST(ignored__how_long_a_fin_stood__not_where_something_was_still_due)
 	services_done(&all);
 }
 
+TEST(open__with_a_fin__is_still_closing)
+{
+	struct conn c = whole(S, 10 * S, 1);
+
+	services_init(&all, 17);
+	c.seen &= ~(uint32_t)SEEN_END;
+	c.how = END_OPEN;
+	add(&c);
+	c.first = SIDE_NONE;
+	add(&c);
+	assert_int_equal(only()->open, 2);
+	assert_int_equal(only()->closing, 1);
+	assert_int_equal(only()->ended, 0);
+	assert_int_equal(only()->closes[SIDE_SERVER].fin, 1);
+	services_done(&all);
+}
+
 TEST(failed_opens__no_port_names_the_process)
 {
 	struct conn c = whole(S, S, 0);
@@ -394,6 +411,6 @@ RUN(T(services__one_for_each_address_port_side_and_namespace), T(services__past_
     T(closes__fin_then_rst_by_the_same_side_within_1_ms), T(closes__rst_without_fin__by_kind),
     T(stale__request_after_an_idle_close_met_a_rst), T(headers__who_asked_for_the_close), T(names__the_majority_wins),
     T(talkers__the_most_frequent_first__nobody_is_guessed), T(clients__the_most_frequent_is_found_among_many),
-    T(ignored__how_long_a_fin_stood__not_where_something_was_still_due), T(failed_opens__no_port_names_the_process),
-    T(window__from_the_records_or_as_the_source_says), T(samples__quantiles__exact_when_few_and_fair_when_many),
-    T(spans__mass_close_is_dense_and_replaces_nothing))
+    T(ignored__how_long_a_fin_stood__not_where_something_was_still_due), T(open__with_a_fin__is_still_closing),
+    T(failed_opens__no_port_names_the_process), T(window__from_the_records_or_as_the_source_says),
+    T(samples__quantiles__exact_when_few_and_fair_when_many), T(spans__mass_close_is_dense_and_replaces_nothing))

@@ -353,6 +353,46 @@ TEST(kernel__cannot_tell_close_from_shutdown__call_is_unknown)
 	assert_true(c.seen & SEEN_HOLES);
 }
 
+TEST(fin_wait_2__when_the_trace_ends__is_open_with_its_fin)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.kind = EVENT_CLOSING;
+	e.socket = 0;
+	e.track.at[3] = 1101 * MS;
+	e.track.state[1] = 5;
+	c = made(&e);
+	assert_int_equal(c.how, END_OPEN);
+	assert_int_equal(c.first, SIDE_CLIENT);
+	assert_int_equal(c.seen & SEEN_END, 0);
+	assert_int_equal(conn_closed_at(&c), 1100 * MS);
+	assert_int_equal(c.fin[SIDE_SERVER], 0);
+	assert_int_equal(c.in_state[ST_FIN_WAIT_2], 99 * MS);
+	assert_int_equal(c.closer.pid, 200);
+	assert_int_equal(c.half_close_data, 0);
+	e.track.flags |= TRACK_LATE;
+	assert_true(made(&e).half_close_data > 0);
+}
+
+TEST(close_wait__when_the_trace_ends__the_peer_waits)
+{
+	struct event_close e = usual();
+	struct conn c;
+	nsec_t ignored;
+
+	e.kind = EVENT_CLOSING;
+	e.from = 8;
+	e.track.flags = TRACK_SYN | TRACK_PASSIVE | TRACK_FIRST_PEER;
+	e.track.state[0] = 8;
+	e.track.closer = 0;
+	c = made(&e);
+	assert_int_equal(c.how, END_OPEN);
+	assert_int_equal(c.first, SIDE_CLIENT);
+	assert_true(conn_fin_ignored(&c, &ignored));
+	assert_int_equal(ignored, 100 * MS);
+}
+
 TEST(names__hostile_comm__is_printable)
 {
 	const struct event_proc bad = {.pid = 300, .comm = "a\033[2Jb\nxxxxxxxxx"}, other = {.pid = 300 + NAMES_SLOTS};
@@ -376,4 +416,6 @@ RUN(T(client__closes_first_with_close__everything_is_told),
     T(old_connection__its_syn_was_not_seen__higher_port_is_the_client),
     T(no_syn__the_port_was_served_before__that_end_is_the_server),
     T(child__dropped_before_it_was_established__is_no_connection),
-    T(kernel__cannot_tell_close_from_shutdown__call_is_unknown), T(names__hostile_comm__is_printable))
+    T(kernel__cannot_tell_close_from_shutdown__call_is_unknown),
+    T(fin_wait_2__when_the_trace_ends__is_open_with_its_fin), T(close_wait__when_the_trace_ends__the_peer_waits),
+    T(names__hostile_comm__is_printable))
