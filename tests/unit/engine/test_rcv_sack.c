@@ -188,6 +188,20 @@ TEST(dsack__partly_old__only_that_part)
 	EXPECT_SACK(&r, 150, 50, 100);
 }
 
+/* Linux: what is told is of the last segment that came. */
+TEST(dsack__new_text_before_it_is_told__not_told)
+{
+	JOINED(r, .ts = false);
+
+	text_in(&r, 0, 100);
+	rig_pass(&r, 300 * MS);
+	rig_drain(&r);
+	text_in(&r, 50, 100);
+	text_in(&r, 150, 100);
+	rig_pass(&r, 300 * MS);
+	EXPECT_NO_SACK(&r, 250);
+}
+
 TEST(dsack__out_of_order__is_told_before_the_block_that_holds_it)
 {
 	JOINED(r, .ts = false);
@@ -338,7 +352,8 @@ RUN(T(not_permitted__by_the_peer_or_the_knob__no_blocks), T(connect__offers_it__
     T(timestamps__leave_room_for_three), T(runs_that_grow_together__are_one_block),
     T(gap_filled__its_block_is_told_no_more), T(blocks__ride_on_text_that_leaves_them_room),
     T(every_block__is_there_when_it_is_told__and_stays_until_it_is_acknowledged), T(dsack__old_octets__told_once),
-    T(dsack__partly_old__only_that_part), T(dsack__out_of_order__is_told_before_the_block_that_holds_it),
+    T(dsack__partly_old__only_that_part), T(dsack__new_text_before_it_is_told__not_told),
+    T(dsack__out_of_order__is_told_before_the_block_that_holds_it),
     T(dsack__in_order_over_what_is_there__told_beyond_the_ack), T(dsack__knob_off__not_told),
     T(dsack__old_octets_with_the_fin__not_told), T(dsack__old_and_out_of_order_in_one__the_old),
     T(octets_that_differ__those_that_came_first_are_read),
