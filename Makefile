@@ -28,7 +28,7 @@ soak: all
 	@for i in 1 2 3 4 5; do $(BUILD)/lastack lab run all || exit 1; done
 	@tools/fuzz.sh 600
 
-# Breaks the engine on purpose, a hundred times, and prints which test noticed.
+# Breaks the engine on purpose, some 300 times, and prints which test noticed.
 mutants: setup
 	@tools/mutants.py
 

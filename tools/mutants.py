@@ -4,7 +4,7 @@
 copies of the tree below build-mutants/, which are kept, so that the next run builds only what has changed; prints a table and ends
 with `N caught, N survived`. A mutant is a row of tests/mutants.tsv: name, file, the text to be replaced (it must occur exactly once;
 \\n and \\t stand for the end of a line and a tab), the replacement, who caught it last and is asked first, what it breaks. --note
-writes down who caught it now."""
+writes down who caught it now, after each row, so that nothing is lost when a run is ended."""
 import argparse
 import csv
 import fcntl
@@ -122,6 +122,13 @@ def judge_all(rows, workers):
         yield from zip(rows, pool.map(one, rows))
 
 
+def write_table(path, table):
+    with open(path, 'w', newline='') as f:
+        out = csv.DictWriter(f, table[0].keys(), **FORMAT)
+        out.writeheader()
+        out.writerows(table)
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('--table', type=Path, default=ROOT / 'tests/mutants.tsv')
@@ -144,11 +151,8 @@ def main():
         survived += by is None
         row['by'] = by if by and not is_stale else row['by']
         print(f'{row["name"]:28}{row["what"]:72}{by or "NOBODY"}', flush=True)
-    if args.note:
-        with open(args.table, 'w', newline='') as f:
-            out = csv.DictWriter(f, table[0].keys(), **FORMAT)
-            out.writeheader()
-            out.writerows(table)
+        if args.note:
+            write_table(args.table, table)
     print(f'{len(rows) - survived - stale} caught, {survived} survived' + (f', {stale} stale' if stale else ''))
     sys.exit(bool(survived or stale))
 
