@@ -120,8 +120,16 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum side
 	SAY(f->service, "%s", service_text(c->v).s);
 	if (n < N_SURE)
 		cause_doubt(f, CONF_MEDIUM, "50 connections or more: look for longer");
-	if (is_share(c->v->holes, c->v->conns, 0.05))
+	if (is_share(c->v->holes, c->v->conns, HOLES_SHARE))
 		cause_doubt(f, CONF_MEDIUM, "a source that loses nothing: parts of the connections were not seen");
+	if (self->lacks && is_share(c->v->holes, c->v->conns, HOLES_MANY)) {
+		char why[sizeof(f->raise)];
+
+		SAY(why,
+		    "a source that loses nothing: in %s of %s connections parts were not seen, and %s may be among them",
+		    num(c->v->holes).s, num(c->v->conns).s, self->lacks);
+		cause_doubt(f, CONF_LOW, why);
+	}
 	return f;
 }
 

@@ -25,6 +25,7 @@ struct cause {
 	struct rule rule; /* eval is NULL: a cause judges a service, not a namespace */
 	const char *verdict;
 	bool last; /* judges what the others left */
+	const char *lacks; /* what it argues from not having seen; NULL: nothing. A source with losses tells little */
 	void (*judge)(const struct cause *self, struct scene *c);
 };
 
@@ -38,6 +39,10 @@ enum {
 };
 #define PER_REQUEST_SHARE 0.9 /* of connections with one request: signatures.md R4, R6 */
 #define CLOSER_SHARE 0.6 /* of first FINs by one side */
+
+/* Of connections with parts that were not seen: what is there is doubted, what is not there says next to nothing. */
+#define HOLES_SHARE 0.05
+#define HOLES_MANY 0.1
 
 static inline bool is_share(uint64_t part, uint64_t whole, double least)
 {

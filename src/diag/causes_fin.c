@@ -39,6 +39,7 @@ const struct cause cause_KA009 = {
 		 .title = "the peer's FIN is not answered",
 		 .never = {"no sysctl ends CLOSE_WAIT: only the program can"}},
 	.verdict = "PEER_IGNORES_FIN",
+	.lacks = "the answer to the FIN",
 	.judge = judge_KA009,
 };
 
@@ -69,5 +70,6 @@ const struct cause cause_RST006 = {
 		 .title = "a RST right after the FIN",
 		 .never = {"haproxy's option nolinger on a frontend: answers are cut, 528 of 1,000 when measured"}},
 	.verdict = "FIN_THEN_RST",
+	.lacks = "what made it reset",
 	.judge = judge_RST006,
 };

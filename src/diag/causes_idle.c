@@ -218,5 +218,6 @@ const struct cause cause_KA010 = {
 		 .title = "something in between forgets idle connections",
 		 .never = {"tcp_keepalive_time alone does nothing: programs must set SO_KEEPALIVE"}},
 	.verdict = "MIDDLEBOX_IDLE_DROP",
+	.lacks = "a FIN",
 	.judge = judge_KA010,
 };

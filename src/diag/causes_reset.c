@@ -60,6 +60,7 @@ const struct cause cause_RST003 = {
 		 .title = "the client closes with a RST",
 		 .never = {"resets after complete answers need no cure"}},
 	.verdict = "CLIENT_ABORT_RST",
+	.lacks = "a FIN before the RST",
 	.judge = judge_RST003,
 };
 
@@ -94,6 +95,7 @@ const struct cause cause_RST004 = {
 		 .title = "the server closes with a RST",
 		 .never = {"SO_LINGER does not help: close() with unread data sends a RST whatever it says"}},
 	.verdict = "SERVER_ABORT_RST",
+	.lacks = "a FIN before the RST",
 	.judge = judge_RST004,
 };
 
@@ -140,5 +142,6 @@ const struct cause cause_RST005 = {
 		 .title = "closes that reset: SO_LINGER with time 0, seen",
 		 .never = {"SO_LINGER with time 0 is no cure for TIME_WAIT: 27 to 57 % of 400 kB arrived"}},
 	.verdict = "LINGER0",
+	.lacks = "a FIN before the RST",
 	.judge = judge_RST005,
 };

@@ -59,7 +59,11 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	if (v->http2)
 		append(f->evidence, sizeof(f->evidence),
 		       "; HTTP/2 shares a connection among requests, which were not counted");
-	SAY(f->raise, c->window_s < MASS_WINDOW_S ? "a look of 10 s or more" : "one client or program at a time");
+	if (is_share(v->holes, v->conns, HOLES_MANY))
+		SAY(f->raise, "a source that loses nothing: parts of %s connections were not seen", num(v->holes).s);
+	else
+		SAY(f->raise, "%s",
+		    c->window_s < MASS_WINDOW_S ? "a look of 10 s or more" : "one client or program at a time");
 }
 
 const struct cause cause_KA012 = {

@@ -94,7 +94,8 @@ bool reader_unanswered(const struct reader *r, const struct conn *c, enum side c
 {
 	const struct voice *server = &r->voice[SIDE_SERVER];
 
-	if (r->proto != PROTO_HTTP || r->unread || c->http & (HTTP_REQUEST_CUT | HTTP_RESPONSE_CUT))
+	if (r->proto != PROTO_HTTP || r->unread || c->http & (HTTP_REQUEST_CUT | HTTP_RESPONSE_CUT) ||
+	    c->seen & SEEN_HOLES)
 		return r->client_spoke;
 	if (server->part == PART_TO_CLOSE)
 		return closing == SIDE_CLIENT || reset;

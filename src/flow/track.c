@@ -105,39 +105,82 @@ static void over(struct flow *f, enum side by, bool reset)
 	c->unanswered = reader_unanswered(&f->rec->reader, c, by, reset);
 }
 
+/* What the other side said after a FIN that is known only now: accepted, or still to be answered. */
+static void said_since(struct flow *f, enum side closer)
+{
+	const struct half *peer = &f->half[other(closer)];
+	struct conn *c = &f->rec->conn;
+
+	if (peer->acks && seq_eq(peer->acked, peer->max))
+		c->half_close_data = c->last_data[other(closer)];
+	else
+		f->late_at = c->last_data[other(closer)];
+}
+
 /* The number that was not captured was its FIN: text of one octet is rare, and nothing came after it. */
-static void infer_fin(struct flow *f, enum side by, nsec_t at)
+static void infer_fin(struct flow *f, enum side by)
 {
 	struct half *h = &f->half[by];
+	struct conn *c = &f->rec->conn;
 
 	if (h->fin || !h->one_unseen)
 		return;
 	h->fin = h->fin_unseen = true;
-	f->rec->conn.fin[by] = at;
-	f->rec->conn.bytes[by]--;
+	c->fin[by] = h->unseen_at;
+	c->bytes[by]--;
+	if (h->unseen_late)
+		c->seen |= SEEN_VAGUE;
+	if (!is_over(c) && c->last_data[other(by)] >= h->unseen_at)
+		said_since(f, by);
 	over(f, by, false);
 }
 
 /* ---- acknowledgements ---- */
 
-/* The side whose octets these are has been heard up to here. */
-static void note_ack(struct flow *f, enum side sender, seq_t ack, nsec_t at)
+/* That side sent more after the other's FIN, so its own was not before that one. data: accepted at that time; 0: none. */
+static void went_on(struct flow *f, enum side by, nsec_t data)
+{
+	if (f->rec->conn.first != other(by))
+		return;
+	f->unsure = false;
+	if (data)
+		f->rec->conn.half_close_data = data;
+}
+
+/* What was not captured was sent all the same. */
+static void note_unseen(struct flow *f, enum side sender, const struct frame *fr, nsec_t at)
 {
 	struct half *h = &f->half[sender];
 	struct conn *c = &f->rec->conn;
+
+	h->tail_unseen = true;
+	h->one_unseen = seq_eq(fr->ack, seq_add(h->max, 1));
+	h->unseen_at = at;
+	h->unseen_late = frame_span(fr) != 0;
+	c->bytes[sender] += (uint32_t)seq_diff(fr->ack, h->max);
+	c->seen |= SEEN_HOLES;
+	h->max = fr->ack;
+	if (is_over(c)) {
+		went_on(f, sender, h->one_unseen ? 0 : at);
+		infer_fin(f, sender);
+	} else if (!h->one_unseen) {
+		c->last_data[sender] = at;
+	}
+}
+
+/* The side whose octets these are has been heard up to here. */
+static void note_ack(struct flow *f, enum side sender, const struct frame *fr, nsec_t at)
+{
+	struct half *h = &f->half[sender];
+	struct conn *c = &f->rec->conn;
+	seq_t ack = fr->ack;
 
 	if (!h->known)
 		half_begin(h, ack);
 	if (has_far(h, ack))
 		return;
-	if (seq_lt(h->max, ack)) { /* what was not captured was sent all the same */
-		h->one_unseen = seq_eq(ack, seq_add(h->max, 1));
-		c->bytes[sender] += (uint32_t)seq_diff(ack, h->max);
-		c->seen |= SEEN_HOLES;
-		h->max = ack;
-		if (is_over(c))
-			infer_fin(f, sender, at);
-	}
+	if (seq_lt(h->max, ack))
+		note_unseen(f, sender, fr, at);
 	stream_heard(f, sender, ack);
 	if (h->acks && seq_le(ack, h->acked))
 		return;
@@ -179,7 +222,8 @@ static void new_text(struct flow *f, enum side by, const struct frame *fr, nsec_
 	try_after_silence(f, by, to, at);
 	c->bytes[by] += (uint32_t)seq_diff(to, h->max);
 	h->max = to;
-	h->one_unseen = false;
+	h->tail_unseen = h->one_unseen = false;
+	went_on(f, by, 0);
 	if (c->first == other(by) && !f->late_at) {
 		f->late_at = at;
 		f->late_from = from;
@@ -201,7 +245,7 @@ static void old_segment(struct flow *f, enum side by, const struct frame *fr, ns
 	struct half *h = &f->half[by];
 
 	if (fr->len && seq_eq(text_to(fr), h->max))
-		h->one_unseen = false;
+		h->tail_unseen = h->one_unseen = false;
 	if (is_probe(f, by, fr))
 		return;
 	if (fr->len && !is_sent_again(h, text_from(fr), text_to(fr), at))
@@ -221,14 +265,18 @@ static void take_fin(struct flow *f, enum side by, const struct frame *fr, nsec_
 	h->fin_unseen = false;
 	if (h->fin)
 		return;
-	infer_fin(f, other(by), at);
+	infer_fin(f, other(by));
 	if (seq_lt(h->max, text_to(fr))) {
 		hole_add(h, h->max, text_to(fr), at);
 		c->bytes[by] += (uint32_t)seq_diff(text_to(fr), h->max);
+		went_on(f, by, at);
 	}
+	if (seq_le(h->max, text_to(fr)))
+		went_on(f, by, 0);
 	h->fin = true;
 	h->max = seq_add(text_to(fr), 1);
 	c->fin[by] = at;
+	f->unsure |= !is_over(c) && peer->tail_unseen;
 	if (peer->fin && fr->flags & F_ACK && seq_lt(fr->ack, peer->max))
 		c->crossed = true;
 	over(f, by, false);
@@ -264,6 +312,18 @@ static enum track reset_opening(struct flow *f, enum side by, const struct frame
 	return TRACK_CLOSED;
 }
 
+/* The FIN of the one who resets was not captured; what the other side said since is what the RST answers. */
+static void infer_fin_before_rst(struct flow *f, enum side by)
+{
+	struct conn *c = &f->rec->conn;
+	const struct half *h = &f->half[by];
+
+	if (!h->one_unseen || h->fin || is_over(c))
+		return;
+	infer_fin(f, by);
+	f->trial.gap = 0; /* somebody had closed */
+}
+
 static enum track take_rst(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct conn *c = &f->rec->conn;
@@ -275,6 +335,8 @@ static enum track take_rst(struct flow *f, enum side by, const struct frame *fr,
 		return TRACK_IGNORED;
 	if (c->rst[by])
 		return TRACK_CLOSED;
+	infer_fin(f, other(by));
+	infer_fin_before_rst(f, by);
 	c->rst[by] = at;
 	if (!c->rst[other(by)]) {
 		c->rst_kind = kind_of(f, by, fr);
@@ -393,7 +455,7 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 	if (has_far(h, fr->seq))
 		return TRACK_IGNORED;
 	if (fr->flags & F_ACK)
-		note_ack(f, other(by), fr->ack, at);
+		note_ack(f, other(by), fr, at);
 	h->zero_wnd = fr->wnd == 0;
 	if (fr->len && seq_lt(h->max, text_to(fr)) && !h->fin)
 		take_text(f, by, fr, at);
@@ -406,10 +468,23 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 	return f->rec->conn.rst_kind != RST_NONE || both_closed(f) ? TRACK_CLOSED : TRACK_ON;
 }
 
+/* Text before it, of either side, was not captured yet. */
+static bool is_after_gap(const struct flow *f, enum side by, const struct frame *fr)
+{
+	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
+
+	return (own->known && seq_lt(own->max, fr->seq)) ||
+	       (fr->flags & F_ACK && peer->known && seq_lt(peer->max, fr->ack));
+}
+
 enum track track_segment(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct conn *c = &f->rec->conn;
+	bool open = !is_over(c), gap = is_after_gap(f, by, fr);
 	enum track t = take(f, by, fr, at);
+
+	if (open && gap && is_over(c))
+		c->seen |= SEEN_VAGUE;
 
 	if (t == TRACK_DOUBLE)
 		return t;
@@ -439,6 +514,10 @@ void track_end(struct flow *f, nsec_t now)
 	struct conn *c = &f->rec->conn;
 
 	stream_end(f);
+	if (f->unsure)
+		c->first = SIDE_NONE;
+	if (f->late_at && !c->late_data) /* its answer was not captured */
+		c->seen |= SEEN_VAGUE;
 	if (f->trial.gap && f->half[f->trial.by].tries >= TRIES_OF_TIMEOUT)
 		c->idle_failed = f->trial.gap;
 	if (open_failed(f, now)) {

@@ -34,7 +34,8 @@ struct half {
 	bool known; /* numbers below are valid */
 	bool fin; /* sent; max is one past it */
 	bool fin_unseen; /* not captured, but acknowledged */
-	bool one_unseen; /* the highest number was acknowledged and not captured: an octet or the FIN */
+	bool tail_unseen; /* the highest numbers were acknowledged and not captured */
+	bool one_unseen; /* there was one of them: an octet or the FIN */
 	bool acks; /* acked is valid */
 	bool zero_wnd; /* this side announces a window of 0 */
 	uint8_t n_holes, next_recent, n_held;
@@ -43,6 +44,8 @@ struct half {
 	seq_t max; /* one past the highest number seen, SYN and FIN counted */
 	seq_t acked; /* the other side has all before it */
 	seq_t next; /* octet to be read */
+	nsec_t unseen_at; /* when they were acknowledged */
+	bool unseen_late; /* maybe long after they were sent: that was no mere acknowledgement */
 	struct held *held; /* text that came too early to be read, in order */
 	struct hole holes[HOLES_MAX];
 	struct recent recent[RECENT_MAX];
@@ -77,6 +80,7 @@ struct flow {
 	nsec_t syn_at; /* 0: not seen, or sent twice: no round trip can be told */
 	nsec_t late_at; /* text sent after the other side's FIN, not acknowledged */
 	seq_t late_from;
+	bool unsure; /* the first FIN may have been the second: what the other side sent before it was not captured */
 	struct { /* text after a silence, not acknowledged yet */
 		nsec_t gap;
 		enum side by;

@@ -30,7 +30,7 @@ bool conn_gap(const struct conn *c, nsec_t *ret)
 		last = c->last_data[SIDE_SERVER];
 	if (!last && (c->seen & SEEN_SYN))
 		last = c->start;
-	if (!closed || !last || closed + c->grain < last)
+	if (!closed || !last || closed + c->grain < last || c->seen & SEEN_VAGUE)
 		return false;
 	*ret = closed > last ? closed - last : 0;
 	return true;
@@ -47,7 +47,7 @@ bool conn_fin_ignored(const struct conn *c, nsec_t *ret)
 {
 	nsec_t fin, answer;
 
-	if (c->first == SIDE_NONE || !c->fin[c->first])
+	if (c->first == SIDE_NONE || !c->fin[c->first] || c->seen & SEEN_VAGUE)
 		return false;
 	fin = c->fin[c->first];
 	answer = earlier(c->fin[side_other(c->first)], c->rst[side_other(c->first)]);

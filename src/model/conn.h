@@ -45,6 +45,7 @@ enum { /* struct conn.seen */
        SEEN_TLS = 8,
        SEEN_HTTP2 = 16, /* many requests share it; exchanges say little */
        SEEN_HOLES = 32, /* the source lost some of its segments: exchanges and gaps are not exact */
+       SEEN_VAGUE = 64, /* of those around the first FIN or RST: when it was sent, and after what, is not known */
 };
 
 enum { /* struct conn.http: said by at least one message on this connection */

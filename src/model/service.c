@@ -207,7 +207,8 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 	k->prompt += known && used && gap <= CLOSE_PROMPT + c->grain;
 	k->late_data += c->late_data != 0;
 	k->half_close += c->half_close_data != 0;
-	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA;
+	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA &&
+			   !(c->seen & SEEN_VAGUE);
 	if (known && used) {
 		samples_add(&k->gap, gap, rng);
 		if (gap > CLOSE_IDLE && !c->unanswered) /* who gives up waiting was not idle */
