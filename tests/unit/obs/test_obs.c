@@ -391,7 +391,7 @@ TEST(observe__time_waits_whose_program_shows_itself_in_between__get_its_name)
 	for (size_t i = 0; i < CHURNED; i++)
 		churn(d.listener);
 	assert_int_equal(obs_new(&self, &o, &w), 0);
-	assert_int_equal(obs_observe(o, 1000, connect_then_close, &d, &ob, &w), 0);
+	assert_int_equal(obs_observe(o, 3000, connect_then_close, &d, &ob, &w), 0);
 	assert_int_equal(ob.n, 2);
 	assert_true(d.ticks > 3);
 	assert_true(observation_interval_s(&ob) >= 1.0);
