@@ -8,7 +8,7 @@ enum {
 	LIST_MAX = 16, /* ports of a destination without a map */
 	LIST_AGAIN = 8, /* with fewer than these a destination gives its map back */
 	ALIGN = 64,
-	RECENT = 512,
+	RECENT = 2048,
 };
 
 /* One cache line. */
@@ -20,7 +20,13 @@ struct dest {
 	uint32_t map; /* NONE: the list */
 	uint16_t held; /* ports in use or mature */
 	uint16_t mature; /* bit i: list[i] is mature; with a map: how many are */
-	uint16_t list[LIST_MAX];
+	union {
+		uint16_t list[LIST_MAX];
+		/* With a map: where the next choice begins, drawn from this range when the last was made, so that its word comes meanwhile. */
+		struct {
+			uint16_t low, high, start;
+		} next_choice;
+	};
 };
 _Static_assert(sizeof(struct dest) == 64, "a destination is a cache line");
 
@@ -319,9 +325,9 @@ static uint32_t *recent_of(struct ports *p, const struct tuple *t)
 	uint64_t x = t->raddr.d[0] + t->raddr.d[1] + (t->laddr | (uint64_t)t->rport << 16);
 
 	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return &p->recent[x >> 55];
+	return &p->recent[x >> 53];
 }
-_Static_assert(RECENT == 1 << (64 - 55), "an index of p->recent");
+_Static_assert(RECENT == 1 << (64 - 53), "an index of p->recent");
 
 /* The destination of t if it has been found of late; no hashing. One that is free has no ports. */
 static struct dest *dest_recent(struct ports *p, const struct tuple *t)
@@ -414,6 +420,28 @@ static uint16_t first_free(const struct port_search *s, const struct dest *d, bo
 	}
 }
 
+static unsigned draw(unsigned low, unsigned high, struct rng *rng) { return low + rng_below(rng, high - low + 1); }
+
+/* Where a choice begins (RFC 6056). */
+static unsigned start_of(const struct dest *d, unsigned low, unsigned high, struct rng *rng)
+{
+	if (d && d->map != NONE && d->next_choice.low == low && d->next_choice.high == high)
+		return d->next_choice.start;
+	return draw(low, high, rng);
+}
+
+static void prepare_next(const struct ports *p, struct dest *d, const struct port_range *range, struct rng *rng)
+{
+	uint16_t low = range->low ? range->low : 1;
+
+	if (d->map == NONE)
+		return;
+	d->next_choice.low = low;
+	d->next_choice.high = range->high;
+	d->next_choice.start = (uint16_t)draw(low, range->high, rng);
+	prefetch(&map_at(p, d->map)->used.word[d->next_choice.start / 64]);
+}
+
 static uint16_t pick(const struct port_search *s, const struct dest *d, const struct port_range *range, struct rng *rng)
 {
 	unsigned low = range->low ? range->low : 1, start;
@@ -421,7 +449,7 @@ static uint16_t pick(const struct port_search *s, const struct dest *d, const st
 
 	if (low > range->high)
 		return 0;
-	start = low + rng_below(rng, range->high - low + 1);
+	start = start_of(d, low, range->high, rng);
 	port = first_free(s, d, range->spare_mature, start, range->high);
 	if (port == 0 && start > low)
 		port = first_free(s, d, range->spare_mature, low, start - 1);
@@ -481,6 +509,7 @@ int ports_choose(struct ports *p, struct tuple *t, const struct port_range *rang
 		d = dest_new(p, dest_link(p, t), t);
 	if (!d || !dest_take(p, d, port, &reused))
 		return -ENOBUFS;
+	prepare_next(p, d, range, rng);
 	t->lport = port;
 	*ret_reused = reused;
 	return 0;

@@ -402,6 +402,9 @@ enum { DESTS = 6, MODEL_MAPS = 3, FREE = 0, USED, MATURE };
 struct model {
 	uint8_t port[DESTS][UINT16_MAX + 1];
 	unsigned held[DESTS], mapped[DESTS];
+	struct {
+		uint16_t low, high, start; /* where the next choice of one with a map begins; of this range only */
+	} next[DESTS];
 };
 
 static const struct port_range ranges[] = {
@@ -442,6 +445,11 @@ static unsigned model_count(const unsigned *v, unsigned above)
 	return n;
 }
 
+static uint16_t model_draw(const struct port_range *range, struct rng *rng)
+{
+	return (uint16_t)(range->low + rng_below(rng, range->high - range->low + 1U));
+}
+
 static void model_choose(struct model *m, struct rig *r, uint16_t shards)
 {
 	unsigned dest = rng_below(&r->rng, DESTS);
@@ -450,14 +458,15 @@ static void model_choose(struct model *m, struct rig *r, uint16_t shards)
 	struct rng copy = r->rng;
 	bool reused = false;
 	uint16_t expected;
+	bool drawn;
 	int e;
 
 	range.shards = shards;
 	range.shard = shards ? shards - 1 : 0;
 	range.spare_mature = rng_below(&copy, 4) == 0;
 	copy = r->rng;
-	expected =
-		model_pick(m, r, dest, &range, (uint16_t)(range.low + rng_below(&copy, range.high - range.low + 1U)));
+	drawn = m->mapped[dest] && m->next[dest].low == range.low && m->next[dest].high == range.high;
+	expected = model_pick(m, r, dest, &range, drawn ? m->next[dest].start : model_draw(&range, &copy));
 	e = ports_choose(r->p, &t, &range, &r->bound, &r->rng, &reused);
 	if (expected == 0) {
 		assert_int_equal(e, -EADDRNOTAVAIL);
@@ -474,6 +483,11 @@ static void model_choose(struct model *m, struct rig *r, uint16_t shards)
 	m->held[dest] += m->port[dest][expected] == FREE;
 	m->mapped[dest] |= m->held[dest] > 16;
 	m->port[dest][expected] = USED;
+	if (m->mapped[dest]) {
+		m->next[dest].low = range.low;
+		m->next[dest].high = range.high;
+		m->next[dest].start = model_draw(&range, &copy);
+	}
 }
 
 /* A held port, near a random place. */
