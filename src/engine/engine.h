@@ -70,7 +70,8 @@ struct engine {
 
 	uint32_t challenge_n; /* challenge ACKs left in this second */
 	nsec_t challenge_second;
-	nsec_t tw_look_at; /* tw_tick() has nothing to do before */
+	nsec_t tw_look_at; /* nothing is due before */
+	uint32_t ticks; /* of tw_tick(), when something was due */
 	nsec_t cookies_at; /* when the last cookie was sent: an ACK later than two periods after it cannot be one */
 
 	uint64_t rcv_held; /* octets in receive buffers */

@@ -11,7 +11,11 @@
 #include <errno.h>
 
 enum { TW_COUNTED_FROM_MS = 4000 }; /* Linux: shorter ones count as TWKilled */
-enum { EXPIRE_TICK = 1 }; /* records that one packet may remove: what the next one touches is on its way till then */
+/*
+ * A record that comes may remove two that are due, and so may one packet of eight: spread out, since each record lies somewhere
+ * else, and what the next one will touch is on its way till then.
+ */
+enum { EXPIRE_AT_ONCE = 2, EXPIRE_EVERY = 8 };
 enum { RTO_UNKNOWN_MS = 1000 }; /* a record keeps no RTO; matters to tcp_tw_recycle only */
 
 static uint32_t records(const struct engine *e) { return twstore_count(e->tw[0]) + twstore_count(e->tw[1]); }
@@ -158,8 +162,8 @@ APART void tw_expire(struct engine *e, unsigned at_most)
 
 void tw_tick(struct engine *e)
 {
-	if (e->now >= e->tw_look_at)
-		tw_expire(e, EXPIRE_TICK);
+	if (e->now >= e->tw_look_at && ++e->ticks % EXPIRE_EVERY == 0)
+		tw_expire(e, EXPIRE_AT_ONCE);
 }
 
 nsec_t tw_next_at(const struct engine *e)
@@ -191,6 +195,8 @@ static bool recycle_oldest(struct engine *e, bool v6)
 
 static bool make_room(struct engine *e, bool v6)
 {
+	if (e->now >= e->tw_look_at)
+		tw_expire(e, EXPIRE_AT_ONCE);
 	if (!is_full(e, v6))
 		return true;
 	if (e->k.tw_full != TW_FULL_RECYCLE_OLDEST || e->k.max_tw_buckets == 0 || !recycle_oldest(e, v6))
