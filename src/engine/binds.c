@@ -426,6 +426,11 @@ void binds_chosen(struct binds *b, uint16_t port, bool v6, uint8_t flags, int de
 		port_bits_clear(&f->chosen, port);
 }
 
+bool binds_is_chosen(const struct binds *b, uint16_t port, bool v6)
+{
+	return port_bits_has(&b->family[v6].chosen, port);
+}
+
 void binds_prefetch_chosen(const struct binds *b, uint16_t port, bool v6, uint8_t flags)
 {
 	prefetch(&b->family[v6].n_chosen[flags].low[port]);

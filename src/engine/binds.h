@@ -66,6 +66,7 @@ bind_id binds_find(const struct binds *b, laddr_t laddr, uint16_t port, bool v6)
 
 /* Ports chosen by connect(): counted from ports_choose() until the connection, or its record, is gone. */
 void binds_chosen(struct binds *b, uint16_t port, bool v6, uint8_t flags, int delta);
+bool binds_is_chosen(const struct binds *b, uint16_t port, bool v6);
 void binds_prefetch_chosen(const struct binds *b, uint16_t port, bool v6, uint8_t flags); /* what that will change */
 
 /* Ports with BIND_LISTEN or BIND_BOUND in any bucket. */

@@ -168,6 +168,8 @@ void conn_learn_syn(
  * engine.tw_full and tcp_max_tw_buckets decide. Afterwards c is CLOSED for its holder, or gone: touch it no more.
  */
 void tw_enter(struct conn *c, enum tw_kind kind, uint32_t len_ms);
+/* May there be a record of this own port? Where only others have records, nobody need look for one. */
+bool tw_may_hold(const struct engine *e, bool v6, uint16_t lport);
 tw_id tw_find(struct engine *e, bool v6, const struct tuple *t,
 	      uint64_t hash); /* one past its deadline is removed, and not found */
 void tw_seg(struct engine *e, tw_id id, struct seg *s, const struct tuple *t, uint64_t hash);

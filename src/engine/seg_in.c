@@ -95,7 +95,7 @@ static struct conn *recent(const struct engine *e, laddr_t laddr, const struct s
 static APART struct conn *find_for_seg(struct engine *e, laddr_t laddr, struct seg *s)
 {
 	struct tuple t = {.raddr = s->src, .laddr = laddr, .lport = s->dport, .rport = s->sport};
-	bool v6 = !addr_is_v4(&s->src);
+	bool v6 = !addr_is_v4(&s->src), may_be_record;
 	struct conn *c;
 	uint64_t hash;
 	tw_id id;
@@ -106,12 +106,13 @@ static APART struct conn *find_for_seg(struct engine *e, laddr_t laddr, struct s
 	}
 	e->n.in_segs++;
 	hash = tuple_hash(e->tuple_key, &t);
-	if (s->flags & F_SYN)
+	may_be_record = tw_may_hold(e, v6, t.lport);
+	if (s->flags & F_SYN && may_be_record)
 		twstore_prefetch(tw_of(e, v6), hash);
 	c = conn_find_for_seg(e, &t, hash);
 	if (c)
 		return c;
-	id = tw_find(e, v6, &t, hash);
+	id = may_be_record ? tw_find(e, v6, &t, hash) : TW_NONE;
 	if (id != TW_NONE) {
 		tw_seg(e, id, s, &t, hash);
 		return NULL;

@@ -83,6 +83,12 @@ static enum edge_id edge_of_age(const struct tw_rec *rec)
 	return rec->kind == TW_TIME_WAIT ? F5_20_2MSL : TIMEOUT_FIN_WAIT_2;
 }
 
+/* A record's port is one that connect() chose, or n_unchosen counts it. */
+bool tw_may_hold(const struct engine *e, bool v6, uint16_t lport)
+{
+	return e->n_unchosen[v6] > 0 || binds_is_chosen(e->binds, lport, v6);
+}
+
 tw_id tw_find(struct engine *e, bool v6, const struct tuple *t, uint64_t hash)
 {
 	struct twstore *s = tw_of(e, v6);
