@@ -101,6 +101,8 @@ void conn_shutdown_write(struct conn *c)
 		must_not_reach("a FIN in a state that has none");
 	}
 	c->fin_queued = true;
+	if (c->state != LAST_ACK) /* a place for its record is looked for when the FIN is sent */
+		twstore_prefetch(tw_of(c->eng, c->is_v6), c->hash);
 	out_schedule(c);
 }
 

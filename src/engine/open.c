@@ -179,8 +179,7 @@ static APART int way_clear(struct engine *e, bool v6, struct way *w, bool fixed,
 	bool may_be_record = fixed || reused || e->n_unchosen[v6] > 0;
 	tw_id id;
 
-	if (may_be_record)
-		twstore_prefetch(e->tw[v6], hash);
+	twstore_prefetch(e->tw[v6], hash); /* where its own record may come to lie, too */
 	w->hash = hash;
 	w->secret = secret_of(e, hash); /* needed anyway; what was prefetched comes meanwhile */
 	if (conn_find(e, &w->t, hash))

@@ -73,8 +73,6 @@ static void conn_seg_in(struct conn *c, struct seg *s)
 		seg_arrives_syn_sent(c, s);
 		return;
 	}
-	if (c->fin_sent && c->state != LAST_ACK) /* it may be about to become a record */
-		twstore_prefetch_insert(tw_of(e, c->is_v6), c->hash);
 	seg_arrives_other(c, s);
 }
 
