@@ -8,7 +8,7 @@
  * stash, then one sentinel a queue, the head of a circular list. So links need no case for the ends of a queue.
  */
 enum {
-	WAYS = 16,
+	WAYS = 32, /* half a cache line of tags */
 	STASH = 64,
 	QUEUES = 32,
 	EXACT = 16,
@@ -270,7 +270,7 @@ static void move(struct twstore *s, uint32_t from, uint32_t to)
 		q->hand = to;
 }
 
-/* Empty slots of a bucket, as bits of its two words of tags. */
+/* Empty slots of a bucket, as bits of its words of tags. */
 struct room {
 	uint64_t bits[WAYS / 8];
 };
@@ -294,7 +294,11 @@ static uint32_t first_room(const struct room *r, uint32_t bucket) /* a slot, or 
 
 static unsigned count_room(const struct room *r) /* a bit an octet: a product sums them up */
 {
-	return (unsigned)(((r->bits[0] >> 7) + (r->bits[1] >> 7)) * UINT64_C(0x0101010101010101) >> 56);
+	uint64_t octets = 0;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(r->bits); i++)
+		octets += r->bits[i] >> 7;
+	return (unsigned)(octets * UINT64_C(0x0101010101010101) >> 56);
 }
 
 static uint32_t emptier_of(const struct twstore *s, uint32_t b1, uint32_t b2) /* an empty slot there, or TW_NONE */
@@ -324,7 +328,7 @@ static uint32_t move_one(struct twstore *s, uint32_t bucket)
 	return TW_NONE;
 }
 
-/* The same where that takes two moves: at most 256 buckets are looked at. */
+/* The same where that takes two moves: at most WAYS * WAYS buckets are looked at. */
 static uint32_t move_two(struct twstore *s, uint32_t bucket)
 {
 	for (uint32_t n = bucket * WAYS; n < bucket * WAYS + WAYS; n++) {

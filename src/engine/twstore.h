@@ -3,8 +3,8 @@
  * twstore.h - the TIME_WAIT store: very many small records, found by four-tuple, expiring in order.
  *
  * Two instances in an engine, IPv4 and IPv6. All memory is the caller's, given once; nothing is ever rehashed or moved
- * as a whole. Records live in buckets of sixteen; a record may live in one of two buckets (cuckoo hashing with one-byte
- * tags kept apart, so that a miss - every new SYN - reads two times two words and hardly ever a record). A bounded number of records changes
+ * as a whole. Records live in buckets of 32; a record may live in one of two buckets (cuckoo hashing with one-byte
+ * tags kept apart, so that a miss - every new SYN - reads two times four words and hardly ever a record). A bounded number of records changes
  * its bucket to make room; capacity is 15/16 of the slots, so that always works but for a handful kept in a small stash.
  *
  * Expiry is a queue: records of one length are linked in order of insertion, which is the order of expiry. There are
