@@ -45,6 +45,21 @@ TEST(one_sacked__waits_a_quarter_of_the_round_trip)
 	check_board(&r);
 }
 
+/* As Linux: RACK looks again when something arrives that was sent later, or by its timer. */
+TEST(one_sacked__duplicate_in_the_meantime__does_not_look_again)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 4);
+	rig_pass(&r, RTT_MS * MS);
+	SACK_IN(&r, 0, 3, 4);
+	rig_pass(&r, 26 * MS);
+	SACK_IN(&r, 0, 3, 4);
+	EXPECT_SILENCE(&r);
+	rig_pass(&r, 1 * MS);
+	expect_segment(&r, 0);
+}
+
 TEST(reordering__that_heals_in_time__is_no_loss)
 {
 	FLIGHT(r, .sack = true);
@@ -391,8 +406,8 @@ TEST(dsack_alone__widens_with_the_next_ack)
 }
 
 RUN(T(lost_retransmission__is_sent_again_without_a_timeout), T(one_sacked__waits_a_quarter_of_the_round_trip),
-    T(reordering__that_heals_in_time__is_no_loss), T(tcp_recovery__without_a_threshold__waits_for_the_timer),
-    T(retransmitted__ack_of_the_original__proves_nothing),
+    T(one_sacked__duplicate_in_the_meantime__does_not_look_again), T(reordering__that_heals_in_time__is_no_loss),
+    T(tcp_recovery__without_a_threshold__waits_for_the_timer), T(retransmitted__ack_of_the_original__proves_nothing),
     T(retransmitted__ack_of_the_retransmission__proves_what_was_sent_before_lost),
     T(dsacks_of_one_round_trip__widen_once), T(tcp_recovery__static_window__dsack_does_not_widen),
     T(widened_window__lasts_for_16_recoveries), T(timeout__what_was_sent_just_now__is_not_lost),

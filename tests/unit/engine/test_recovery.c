@@ -2,6 +2,23 @@
 /* Loss recovery with SACK: RFC 2018, 6675, 6937, 8985; what Linux 6.18 does where they leave it open. */
 #include "tests/unit/engine/flight.h"
 
+/* What a slot of the scoreboard held before is nothing, whatever numbers it has. */
+TEST(ack_of_nothing__takes_nothing)
+{
+	FLIGHT(r, .sack = true);
+	struct conn *c = rig_conn(&r);
+	struct sent *old = board_at(c->sent, &c->board, c->board.first);
+
+	old->to = c->snd_una;
+	old->len = 0;
+	board_at(c->sent, &c->board, c->board.first + 1)->to = seq_add(c->snd_una, MSS);
+	ack_segments(&r, 0);
+	assert_int_equal(board_n(&c->board), 0);
+	assert_int_equal(c->rec.delivered, 1);
+	fly(&r, 0, 1);
+	check_board(&r);
+}
+
 /* ---- SACK ---- */
 
 TEST(sack__is_not_in_flight_and_not_acknowledged)
@@ -538,9 +555,9 @@ TEST(ack_of_two__older_for_the_timeout__younger_for_the_path)
 	}
 }
 
-RUN(T(sack__is_not_in_flight_and_not_acknowledged), T(sack__part_of_a_segment__is_none_of_it),
-    T(sack__rest_of_a_segment_comes_later__it_is_tagged), T(sack__blocks_that_overlap__are_one),
-    T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
+RUN(T(ack_of_nothing__takes_nothing), T(sack__is_not_in_flight_and_not_acknowledged),
+    T(sack__part_of_a_segment__is_none_of_it), T(sack__rest_of_a_segment_comes_later__it_is_tagged),
+    T(sack__blocks_that_overlap__are_one), T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
     T(three_sacked_beyond_a_hole__it_is_sent_again), T(both_segments_of_a_packet_again__the_last_carries_psh),
     T(one_segment_of_a_packet_again__no_psh), T(many_holes__all_in_one_round_trip), T(cwr__ends_above_its_end),
     T(timeout__what_was_sacked_is_not_sent_again), T(peer_takes_back_what_it_sacked__everything_is_sent_again),
