@@ -189,6 +189,21 @@ TEST(ack_that_waited_in_vain__waits_longer__to_a_bound)
 	EXPECT_COUNT(&r, delayed_acks, 3);
 }
 
+TEST(segments_close_to_each_other__it_may_wait_less)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	settle(&r);
+	text_in(&r, 0, 1);
+	rig_conn(&r)->ato_ms = 100;
+	rig_pass(&r, 10 * MS);
+	text_in(&r, 1, 1);
+	assert_int_equal(rig_conn(&r)->ato_ms, 70); /* half of it and half of the least */
+	rig_pass(&r, 25 * MS);
+	text_in(&r, 2, 1);
+	assert_int_equal(rig_conn(&r)->ato_ms, 60); /* half of it and the gap */
+}
+
 /* A tiny segment and the reader has all of it: it may have been a whole request, so the ACK does not wait (Linux). */
 TEST(two_short_segments_read__acknowledged_at_once)
 {
@@ -310,7 +325,8 @@ RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is
     T(fin__waits_for_an_answer__unless_there_was_nothing_else), T(fin_out_of_order__acknowledged_when_the_rest_is_here),
     T(first_segments__at_once_each__then_they_wait), T(quickack__off__waits_from_the_first),
     T(answers__make_it_wait_for_the_next), T(second_full_segment__nobody_reads__waits),
-    T(ack_that_waited_in_vain__waits_longer__to_a_bound), T(two_short_segments_read__acknowledged_at_once),
+    T(segments_close_to_each_other__it_may_wait_less), T(ack_that_waited_in_vain__waits_longer__to_a_bound),
+    T(two_short_segments_read__acknowledged_at_once),
     T(rcv_mss__of_large_segments_the_largest__of_small_ones_two_that_agree),
     T(rcv_mss__pushed_small_segments__say_nothing), T(knob__says_how_long), T(knob__0__none_waits),
     T(overlap_while_it_is_pending__its_timestamp_is_echoed), T(in_order__and_more_is_missing__at_once),

@@ -128,6 +128,7 @@ TEST(tcp_info__listener__accept_queue)
 	connect_to(p.a, "10.0.0.2", 80);
 	pair_run(&p);
 	assert_int_equal(info(p.b, l).tcpi_unacked, 2);
+	assert_int_equal(info(p.b, l).tcpi_sacked, 5); /* how many it may hold */
 	accept_from(p.b, l);
 	assert_int_equal(info(p.b, l).tcpi_unacked, 1);
 	pair_done(&p);

@@ -203,6 +203,20 @@ TEST(reset__goes_out_with_snd_nxt_and_counts)
 	EXPECT_COUNT(&r, abort_failed, 0);
 }
 
+TEST(reset__has_timestamps_as_any_segment)
+{
+	RIG_AT_WITH(r, ESTABLISHED, .ts = true);
+	uint32_t tsval, tsecr = rig_conn(&r)->ts_recent;
+
+	rig_pass(&r, 50 * MS);
+	tsval = snd_tsval_at(rig_conn(&r), r.now);
+	la_abort(r.h, r.s);
+	EXPECT_SEG(&r, F_RST | F_ACK, ISS + 1, IRS + 1, 0);
+	assert_true(r.out.seg.opts.has_ts);
+	assert_int_equal(r.out.seg.opts.tsval, tsval);
+	assert_int_equal(r.out.seg.opts.tsecr, tsecr);
+}
+
 TEST(reset__no_room_for_it__counts_that)
 {
 	RIG_AT_WITH(r, ESTABLISHED, .cfg.max_replies = 2);
@@ -349,7 +363,8 @@ RUN(T(syn__offers_mss_scale_timestamps_and_sack), T(syn__large_buffer__offers_th
     T(text__across_the_end_of_the_ring__is_what_was_given), T(fin__rides_on_the_last_text),
     T(fin__window_full_of_text__waits_for_its_octet), T(ack__rides_on_text), T(many_segments_in__one_ack_out),
     T(replies_first__then_connections_in_turn), T(reset__goes_out_with_snd_nxt_and_counts),
-    T(reset__no_room_for_it__counts_that), T(zero_window__to_and_from__counted), T(right_edge__never_moves_left),
+    T(reset__has_timestamps_as_any_segment), T(reset__no_room_for_it__counts_that),
+    T(zero_window__to_and_from__counted), T(right_edge__never_moves_left),
     T(right_edge__that_the_field_cannot_say__is_kept), T(syn__repeated__counted_as_linux_does),
     T(syn_ack__repeated__counted_as_linux_does), T(syn_ack_of_a_simultaneous_open__is_no_repetition),
     T(tos_and_ttl__are_the_sockets), T(buffer_too_small__nothing_is_lost))

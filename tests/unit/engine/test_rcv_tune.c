@@ -56,6 +56,21 @@ TEST(reader_keeps_up__window_grows_to_the_ring)
 	assert_in_range(transfer(&r, 30, 4), RING - 2 * MSS, RING);
 }
 
+TEST(window_that_comes_at_once__is_a_microsecond)
+{
+	SCALED(r, .ts = false);
+	static uint8_t got[RING];
+	uint32_t at = 0, n = window(&r) / MSS;
+
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < n; i++, at += MSS)
+			text_in(&r, at, MSS);
+		la_recv(r.h, r.s, got, sizeof(got), 0);
+		rig_drain(&r);
+	}
+	assert_int_equal(rig_conn(&r)->rcv_rtt_us8, 8); /* 0 is: nothing is known */
+}
+
 TEST(reader_keeps_up__with_timestamps_too)
 {
 	SCALED(r, .cfg.receive_buffer = RING, .ts = true);
@@ -181,8 +196,8 @@ TEST(reader_reads_each_segment__window_grows_as_well)
 	assert_in_range(window(&r), RING / 2, RING);
 }
 
-RUN(T(reader_keeps_up__window_grows_to_the_ring), T(reader_keeps_up__with_timestamps_too), T(rmem__is_the_bound),
-    T(knob_off__or_the_buffer_set__stays), T(reader_takes_nothing__window_closes_and_stays),
-    T(syn__window_and_scale__as_linux), T(rmem__larger_than_a_field__is_announced_after_the_handshake),
-    T(tiny_segments__do_not_open_the_window), T(so_rcvbuf__raised__is_announced_by_the_next_segment),
-    T(reader_reads_each_segment__window_grows_as_well))
+RUN(T(reader_keeps_up__window_grows_to_the_ring), T(window_that_comes_at_once__is_a_microsecond),
+    T(reader_keeps_up__with_timestamps_too), T(rmem__is_the_bound), T(knob_off__or_the_buffer_set__stays),
+    T(reader_takes_nothing__window_closes_and_stays), T(syn__window_and_scale__as_linux),
+    T(rmem__larger_than_a_field__is_announced_after_the_handshake), T(tiny_segments__do_not_open_the_window),
+    T(so_rcvbuf__raised__is_announced_by_the_next_segment), T(reader_reads_each_segment__window_grows_as_well))

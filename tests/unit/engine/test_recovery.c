@@ -19,6 +19,38 @@ TEST(ack_of_nothing__takes_nothing)
 	check_board(&r);
 }
 
+/* As Linux: what failed is the state that the first timeout of a row found. */
+TEST(timeouts_in_a_row__are_one_failure)
+{
+	FLIGHT(r, .sack = true);
+
+	fly(&r, 0, 4);
+	live(&r, 2 * NSEC_PER_S);
+	assert_in_range(r.e->n.timeouts, 2, 5);
+	EXPECT_COUNT(&r, loss_failures, 0); /* nothing was amiss before the first */
+	ack_segments(&r, 1);
+	live(&r, 10 * NSEC_PER_S);
+	EXPECT_COUNT(&r, loss_failures, 1);
+}
+
+/* As Linux: they can be of what was sent before the timeout, and that counts as lost already. */
+TEST(timeout_without_sack__duplicates__say_nothing_of_what_is_sent_again)
+{
+	FLIGHT_KNOBS(r, "net.ipv4.tcp_frto = 0", .sack = false);
+	const struct conn *c = rig_conn(&r);
+
+	fly(&r, 0, 4);
+	for (int i = 0; i < 200 && r.e->n.timeouts == 0; i++)
+		live(&r, 10 * MS);
+	assert_int_equal(c->rec.ca, CA_LOSS);
+	for (int i = 0; i < 3; i++)
+		ack_segments(&r, 0);
+	assert_int_equal(c->board.sacked, 0);
+	assert_int_equal(board_in_flight(&c->board), 1);
+	EXPECT_COUNT(&r, reno_reorder, 0);
+	assert_int_equal(c->rec.reordering, 3);
+}
+
 /* ---- SACK ---- */
 
 TEST(sack__is_not_in_flight_and_not_acknowledged)
@@ -555,7 +587,8 @@ TEST(ack_of_two__older_for_the_timeout__younger_for_the_path)
 	}
 }
 
-RUN(T(ack_of_nothing__takes_nothing), T(sack__is_not_in_flight_and_not_acknowledged),
+RUN(T(timeout_without_sack__duplicates__say_nothing_of_what_is_sent_again), T(timeouts_in_a_row__are_one_failure),
+    T(ack_of_nothing__takes_nothing), T(sack__is_not_in_flight_and_not_acknowledged),
     T(sack__part_of_a_segment__is_none_of_it), T(sack__rest_of_a_segment_comes_later__it_is_tagged),
     T(sack__blocks_that_overlap__are_one), T(sack__without_the_option__is_ignored), T(sack__late_ack__its_blocks_count),
     T(three_sacked_beyond_a_hole__it_is_sent_again), T(both_segments_of_a_packet_again__the_last_carries_psh),

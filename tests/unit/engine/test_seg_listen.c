@@ -156,6 +156,16 @@ TEST(land__syn_from_our_own_address_and_port__is_dropped)
 	assert_int_equal(r.e->n_sockets, 1);
 }
 
+TEST(syn_from_another_port_of_our_own__is_answered)
+{
+	RIG_AT(r, LISTEN);
+	struct seg s = {.src = r.at.us, .dst = r.at.us, .sport = RIG_PORT + 1, .dport = RIG_PORT, .flags = F_SYN};
+
+	rig_in_raw(&r, &s);
+	assert_true(rig_out(&r));
+	assert_int_equal(r.out.seg.flags, F_SYN | F_ACK);
+}
+
 TEST(syn_from_what_cannot_be_an_end__is_dropped)
 {
 	RIG_AT(r, LISTEN);
@@ -418,8 +428,9 @@ RUN(T(defer_accept__ack_without_text__is_ignored_until_its_time_is_over), T(defe
     T(defer_accept__no_ack__is_no_exception), T(first__rst__is_ignored), T(second__ack__is_reset),
     T(third__syn__makes_a_child_and_the_listener_stays), T(third__syn_with_text__text_is_left_to_come_again),
     T(third__syn_and_fin__linux_drops_it), T(fourth__neither__is_dropped),
-    T(land__syn_from_our_own_address_and_port__is_dropped), T(syn_from_what_cannot_be_an_end__is_dropped),
-    T(closed__what_is_for_nobody__is_reset), T(replies__beyond_the_queue__are_dropped_and_counted),
+    T(land__syn_from_our_own_address_and_port__is_dropped), T(syn_from_another_port_of_our_own__is_answered),
+    T(syn_from_what_cannot_be_an_end__is_dropped), T(closed__what_is_for_nobody__is_reset),
+    T(replies__beyond_the_queue__are_dropped_and_counted),
     T(accept_queue__holds_backlog_and_one__then_syns_are_dropped),
     T(syn_queue__holds_five_with_backlog_4__then_a_cookie), T(syn_queue__full_without_cookies__drops),
     T(max_syn_backlog__keeps_its_last_quarter__without_cookies_only), T(last_ack__accept_queue_full__is_ignored),
