@@ -49,6 +49,13 @@ struct { /* the process that this CPU told of last: as a rule it is the next one
 	__type(value, struct latest);
 } lastack_latest SEC(".maps");
 
+struct { /* the change that on_state() began to look at last on this CPU */
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lastack_change SEC(".maps");
+
 struct { /* which processes the reader has been told of */
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -367,22 +374,17 @@ static __always_inline int end(struct sock *sk, struct tcp_sock *tp, __u64 cooki
 	return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state, struct sock *sk, int old, int new)
+static __always_inline int on_change(struct sock *sk, __u64 cookie, int old, int new)
 {
 	struct tcp_sock *tp;
 	struct track *t;
-	__u64 cookie;
 
-	if (is_dull(sk, old, new) || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	/* How long it took is the round trip, unless a SYN was lost. */
 	if (old == TCP_SYN_SENT && new == TCP_ESTABLISHED && !tp->total_retrans)
 		return 0;
-	cookie = cookie_of(sk);
 	if (new == TCP_CLOSE)
 		return end(sk, tp, cookie, old);
 	if (new == TCP_SYN_SENT)
@@ -403,6 +405,63 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new)
 	else if (new != TCP_SYN_RECV)
 		half_close(sk, tp, t, new);
 	return 0;
+}
+
+static __always_inline bool is_followed_change(struct sock *sk, int old, int new)
+{
+	return !is_dull(sk, old, new) && sk->sk_protocol == IPPROTO_TCP;
+}
+
+/* Cookies are counted up from 1. */
+static __always_inline __u64 change_id(__u64 cookie, int old, int new) { return cookie << 8 | old << 4 | new; }
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old, int new)
+{
+	__u64 *latest, cookie;
+	__u32 zero = 0;
+
+	if (!is_followed_change(sk, old, new))
+		return 0;
+	cookie = cookie_of(sk);
+	latest = bpf_map_lookup_elem(&lastack_change, &zero);
+	if (latest)
+		*latest = change_id(cookie, old, new);
+	return on_change(sk, cookie, old, new);
+}
+
+/* Has on_state() had this change of a socket? Of one that nobody followed: as if it had. */
+static __always_inline bool was_seen(__u64 cookie, int new)
+{
+	const struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+
+	if (new == TCP_CLOSE)
+		return !t;
+	if (new == TCP_SYN_SENT || !t)
+		return t;
+	if (new == TCP_ESTABLISHED)
+		return t->at[1];
+	return new == t->state[0] || new == t->state[1];
+}
+
+/*
+ * The kernel does not let a program run twice at a time on one CPU. An interrupt that comes while close() has on_state() at
+ * work may have the segments that wait taken in, hundreds of them, and none of what they change would be seen: it is seen
+ * here. Wherever that is in doubt the socket's entry tells whether on_state() was there.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_missed, struct sock *sk, int old, int new)
+{
+	__u64 *latest, cookie;
+	__u32 zero = 0;
+
+	if (!is_followed_change(sk, old, new))
+		return 0;
+	cookie = cookie_of(sk);
+	latest = bpf_map_lookup_elem(&lastack_change, &zero);
+	if (!latest || *latest == change_id(cookie, old, new) || was_seen(cookie, new))
+		return 0;
+	return on_change(sk, cookie, old, new);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")

@@ -177,10 +177,13 @@ static uint64_t misses(const struct bpf_program *p)
 
 struct trace_lost trace_load_lost(const struct trace_load *l)
 {
+	const typeof(l->skel->progs) *s = &l->skel->progs;
+
 	return (struct trace_lost){
 		.records = l->skel->bss->counts.lost,
 		.sockets = l->skel->bss->counts.untracked,
-		.events = misses(l->skel->progs.on_state),
+		.events = misses(s->on_read) + misses(s->on_retransmit) + misses(s->on_receive_reset) +
+			  misses(s->on_send_reset) + misses(s->on_send_reset_bare),
 	};
 }
 

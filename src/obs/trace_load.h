@@ -36,7 +36,7 @@ struct trace_parts trace_load_parts(const struct trace_load *l);
 int trace_load_rest(const struct trace_load *l);
 int trace_load_ring(const struct trace_load *l); /* file descriptor of the map */
 
-/* Records that found the ring full, sockets that found the table full, events that came while the same program ran. */
+/* Records that found the ring full, sockets that found the table full, events but changes of state that came while the same program ran. */
 struct trace_lost {
 	uint64_t records, sockets, events;
 };
