@@ -54,16 +54,25 @@ static uint32_t unit_of(const struct service *v)
 	return !told && few && is_share(v->at_most, service_used(v), PER_REQUEST_SHARE) ? v->most : 1;
 }
 
+/* Who is known at its own end only: that service, where it is on this host. */
+static const struct service *seen_from(const struct service *v, const struct service *other, enum side side)
+{
+	return other && other->local == side ? other : v;
+}
+
 static struct scene scene_of(const struct services *all, const struct service *v)
 {
+	const struct service *other = services_other_end(all, v);
 	struct scene c = {
 		.all = all,
 		.v = v,
+		.other = other,
 		.window_s = services_window_s(all),
 		.used = service_used(v),
 		.closed = service_closed(v),
 		.unit = unit_of(v),
-		.program = {program_of(v, SIDE_CLIENT), program_of(v, SIDE_SERVER)},
+		.program = {program_of(seen_from(v, other, SIDE_CLIENT), SIDE_CLIENT),
+			    program_of(seen_from(v, other, SIDE_SERVER), SIDE_SERVER)},
 	};
 
 	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++)
@@ -82,7 +91,7 @@ bool is_per_request(const struct scene *c)
 
 /* ---- findings ---- */
 
-/* "nginx[812]"; without the pid where no one process did most; "" unknown: each side's are known at its own end only. */
+/* "nginx[812]"; without the pid where no one process did most; "" unknown. */
 static struct cause_text proc_of(const struct service *v, enum side side)
 {
 	struct cause_text r = {""};
@@ -111,6 +120,8 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum side
 
 	c->found++;
 	f->confidence = CONF_HIGH;
+	f->by_client = blame == SIDE_CLIENT;
+	f->by_server = blame == SIDE_SERVER;
 	f->netns_inode = c->v->netns;
 	f->n = n;
 	f->window_s = c->window_s;
@@ -166,7 +177,7 @@ struct cause_text rate_of(const struct scene *c, uint64_t n)
 
 struct cause_text closer_text(const struct scene *c, enum side side)
 {
-	struct cause_text r = proc_of(c->v, side);
+	struct cause_text r = proc_of(side == SIDE_NONE ? c->v : seen_from(c->v, c->other, side), side);
 	struct program p = c->program[side];
 
 	if (r.s[0])
@@ -216,6 +227,53 @@ static void judge_all(struct scene *c, const char *only)
 				causes[i]->judge(causes[i], c);
 }
 
+/* A client's reset, a server's: the one who sent it knows more of it (RST005), the other sees that one came. */
+static bool is_reset(const struct rule *r)
+{
+	return r == &cause_RST003.rule || r == &cause_RST004.rule || r == &cause_RST005.rule;
+}
+
+static bool is_same_cause(const struct finding *f, const struct finding *g)
+{
+	return f->by_client == g->by_client && f->by_server == g->by_server &&
+	       (f->rule == g->rule || (is_reset(f->rule) && is_reset(g->rule)));
+}
+
+static bool is_of_server(const struct finding *f) { return strncmp(f->service, "on ", 3) == 0; }
+
+/* Of two findings on the two ends of the same connections: this one is to be told. */
+static bool is_told_better(const struct finding *f, const struct finding *g)
+{
+	if (!f->process[0] != !g->process[0])
+		return f->process[0];
+	if (f->confidence != g->confidence)
+		return f->confidence > g->confidence;
+	return is_of_server(f) != f->by_client;
+}
+
+static bool is_other_end(const struct finding *f, const struct finding *g)
+{
+	const char *at = strchr(f->service, ' '), *other = strchr(g->service, ' ');
+
+	return f->netns_inode == g->netns_inode && at && other && strcmp(at, other) == 0 &&
+	       strcmp(f->service, g->service) != 0;
+}
+
+/* What both ends tell is one problem. Nothing is worth telling of an end where the other knows a cause. */
+static void mark_told_twice(struct findings *in)
+{
+	for (size_t i = 0; i < in->n; i++)
+		for (size_t k = 0; k < in->n; k++) {
+			struct finding *f = &in->v[i];
+			const struct finding *g = &in->v[k];
+			bool less = f->rule == &cause_KA012.rule && g->rule != f->rule;
+
+			if (is_other_end(f, g) && !g->same_as[0] &&
+			    (less || (is_same_cause(f, g) && is_told_better(g, f))))
+				SAY(f->same_as, "%s", g->service);
+		}
+}
+
 int causes_diagnose(const struct services *s, const char *only, struct findings *ret)
 {
 	struct findings f = {.v = calloc(FINDINGS_MAX, sizeof(*f.v))};
@@ -230,7 +288,8 @@ int causes_diagnose(const struct services *s, const char *only, struct findings 
 	}
 	for (size_t i = 0; i < f.n; i++)
 		if (f.v[i].confidence < CONF_CERTAIN && !f.v[i].raise[0])
-			SAY(f.v[i].raise, "the configuration or the code of the program");
+			SAY(f.v[i].raise, "the program's configuration or code");
+	mark_told_twice(&f);
 	findings_sort(&f);
 	*ret = f;
 	return 0;
@@ -244,25 +303,6 @@ static const struct netns *netns_by_inode(const struct snapshot *s, uint64_t ino
 	return NULL;
 }
 
-/* A service with both its ends on this host is seen twice. Then the view that names a process is told, else the surer. */
-static bool is_told_better(const struct findings *in, const struct finding *f)
-{
-	const char *of = strchr(f->service, ' ');
-
-	for (size_t i = 0; of && i < in->n; i++) {
-		const struct finding *g = &in->v[i];
-		const char *other = strchr(g->service, ' ');
-
-		if (g == f || g->rule != f->rule || g->netns_inode != f->netns_inode || !other ||
-		    strcmp(of, other) != 0)
-			continue;
-		if (!g->process[0] != !f->process[0])
-			return g->process[0];
-		return g->confidence > f->confidence || (g->confidence == f->confidence && g < f);
-	}
-	return false;
-}
-
 void causes_fold(struct findings *to, struct findings *closes, const struct snapshot *s)
 {
 	bool out[FINDINGS_MAX];
@@ -271,8 +311,7 @@ void causes_fold(struct findings *to, struct findings *closes, const struct snap
 	for (size_t i = 0; i < closes->n; i++) {
 		const struct finding *f = &closes->v[i];
 
-		out[i] =
-			!netns_by_inode(s, f->netns_inode) || f->rule == &cause_KA012.rule || is_told_better(closes, f);
+		out[i] = !netns_by_inode(s, f->netns_inode) || f->rule == &cause_KA012.rule || f->same_as[0];
 	}
 	for (size_t i = 0; i < closes->n; i++) {
 		struct finding *f = &closes->v[i];

@@ -10,6 +10,7 @@
 struct scene {
 	const struct services *all;
 	const struct service *v;
+	const struct service *other; /* the other end of the same connections; NULL: a capture, or not on this host */
 	double window_s;
 	uint64_t used; /* whole connections with at least one request */
 	uint64_t closed; /* connections that somebody closed */

@@ -48,6 +48,9 @@ struct finding {
 	/* of a cause (diag/cause.h): */
 	char verdict[N_TEXT]; /* "REQUEST_CAP 100"; "" for a rule's finding */
 	char service[96]; /* service_text() */
+	bool by_client, by_server; /* who does it; neither: nobody, or both */
+	char same_as
+		[96]; /* the same cause is told better of this service, the other end of the same connections; "" it is not */
 	uint64_t n; /* connections that were judged */
 	double window_s; /* the time looked at */
 };

@@ -148,6 +148,9 @@ struct service_text {
 };
 struct service_text service_text(const struct service *s);
 
+/* The other end of the same connections, where both are of one namespace of this host; NULL: not seen. */
+const struct service *services_other_end(const struct services *s, const struct service *v);
+
 /* Records closed first by somebody. */
 uint64_t service_closed(const struct service *s);
 

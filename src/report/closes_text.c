@@ -187,10 +187,15 @@ static void put_cause(struct lines *l, const struct finding *f, bool verbose)
 					  .indent = LABEL_INDENT,
 					  .max_lines = LINES_NO_LIMIT});
 	put_label(l, "because", f->evidence, LINES_NO_LIMIT);
-	snprintf(sure, sizeof(sure), "%s%s%s", confidence_name(f->confidence), f->raise[0] ? "; surer with: " : "",
-		 f->raise);
-	put_label(l, "certainty", sure, LINES_NO_LIMIT);
-	put_label(l, "process", f->process, 1);
+	if (f->confidence == CONF_CERTAIN) {
+		put_label(l, "try", f->raise, LINES_NO_LIMIT);
+	} else {
+		snprintf(sure, sizeof(sure), "%s%s%s", confidence_name(f->confidence),
+			 f->raise[0] ? "; surer with: " : "", f->raise);
+		put_label(l, "certainty", sure, LINES_NO_LIMIT);
+	}
+	if (!strstr(f->what, f->process))
+		put_label(l, "process", f->process, 1);
 	for (size_t i = 0; i < f->n_remedies && (verbose || (i < REMEDIES_SHOWN && f->severity > SEV_INFO)); i++) {
 		char check[256];
 
@@ -218,6 +223,22 @@ static void put_first(char *s, size_t cap, const struct service *v, enum side si
 		append(s, cap, " (%s by RST)", num(k->rst).s);
 }
 
+/* "shop[812]"; "curl" where many processes did; "" unknown, or several programs. */
+static struct who_text opener_of(const struct service *v)
+{
+	const struct talker *t = &v->opener[0];
+	struct who_text w = {""};
+
+	for (size_t i = 1; i < TALKERS && v->opener[i].proc.pid; i++)
+		if (strncmp(v->opener[i].proc.comm, t->proc.comm, CONN_COMM) != 0)
+			return w;
+	if (t->proc.pid && t->n * 2 >= v->conns)
+		snprintf(w.s, sizeof(w.s), "%.16s[%u]", t->proc.comm, t->proc.pid);
+	else if (t->proc.pid)
+		snprintf(w.s, sizeof(w.s), "%.16s", t->proc.comm);
+	return w;
+}
+
 static void put_service(struct lines *l, const struct service *v)
 {
 	char text[400], head[sizeof(struct service_text) + 2];
@@ -237,6 +258,8 @@ static void put_service(struct lines *l, const struct service *v)
 	put_first(text, sizeof(text), v, SIDE_SERVER);
 	if (v->timeouts)
 		append(text, sizeof(text), "; %s timed out", num(v->timeouts).s);
+	if (opener_of(v).s[0])
+		append(text, sizeof(text), "; opened by %s", opener_of(v).s);
 	lines_wrap(l, &(struct paragraph){
 			      .head = head, .text = text, .ink = INK_BOLD, .indent = 2, .max_lines = LINES_NO_LIMIT});
 }
@@ -254,19 +277,52 @@ static const struct service *service_about(const struct services *s, const struc
 	return NULL;
 }
 
-/* Services in the order of their gravest finding, each once. */
+/* Services in the order of their gravest finding, each once. What the other end tells better is told there. */
 static bool told_before(const struct findings *f, size_t i)
 {
+	if (f->v[i].same_as[0])
+		return true;
 	for (size_t k = 0; k < i; k++)
-		if (f->v[k].netns_inode == f->v[i].netns_inode && strcmp(f->v[k].service, f->v[i].service) == 0)
+		if (!f->v[k].same_as[0] && f->v[k].netns_inode == f->v[i].netns_inode &&
+		    strcmp(f->v[k].service, f->v[i].service) == 0)
 			return true;
 	return false;
 }
 
+static bool has_own(const struct findings *f, const struct service *v)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].same_as[0] && finding_is_about(&f->v[i], v))
+			return true;
+	return false;
+}
+
+/* Both ends of a connection on this host are two records, and two services. */
+static void put_other_end(struct lines *l, const struct services *s, const struct findings *f, const struct service *v)
+{
+	const struct service *w = services_other_end(s, v);
+	struct who_text by = {""};
+
+	if (!w)
+		return;
+	if (w->local == SIDE_CLIENT && !has_own(f, w))
+		by = opener_of(w);
+	lines_put(l, INK_DIM, "  the other end, %s, %s%s%s", service_text(w).s,
+		  has_own(f, w) ? "tells more: see there" : "says the same", by.s[0] ? "; opened by " : "", by.s);
+}
+
 static void put_window(struct lines *l, const struct services *s)
 {
-	lines_put(l, INK_DIM, "%s connections, %zu service%s, in %s", num(s->conns).s, s->n, s->n == 1 ? "" : "s",
+	size_t twice = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		twice += s->v[i]->local == SIDE_CLIENT && services_other_end(s, s->v[i]);
+	lines_put(l, INK_DIM, "%s %s, %zu service%s, in %s", num(s->conns).s,
+		  twice ? "ends of connections" : "connections", s->n - twice, s->n - twice == 1 ? "" : "s",
 		  seconds_text(services_window_s(s)).s);
+	if (twice)
+		lines_put(l, INK_DIM, "%s seen from both ends: \"on\" by the server, \"to\" by its clients",
+			  num(twice).s);
 	if (s->lost)
 		lines_put(l, INK_YELLOW, "%s more were lost on the way: figures are too low", num(s->lost).s);
 	if (s->dropped)
@@ -292,8 +348,9 @@ void report_services_text(FILE *out, const struct services *s, const struct find
 		lines_blank(&l);
 		put_service(&l, v);
 		for (size_t k = i; k < f->n; k++)
-			if (finding_is_about(&f->v[k], v))
+			if (!f->v[k].same_as[0] && finding_is_about(&f->v[k], v))
 				put_cause(&l, &f->v[k], st->verbose);
+		put_other_end(&l, s, f, v);
 	}
 	if (services > shown)
 		lines_put(&l, INK_DIM, "... and %zu more services: -v", services - shown);

@@ -49,6 +49,7 @@ static void json_finding(struct json *j, const struct finding *f)
 		json_kv_str(j, "service", f->service);
 		json_kv_uint(j, "n", f->n);
 		json_kv_real(j, "window_s", f->window_s);
+		json_kv_str(j, "same_as", or_null(f->same_as));
 	}
 	json_remedies(j, f);
 	json_object_end(j);

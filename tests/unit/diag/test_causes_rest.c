@@ -276,6 +276,74 @@ TEST(fold__both_ends_on_this_host__the_view_that_names_a_process)
 	findings_done(&doctor);
 }
 
+/* The same connections once more, as the other end's socket saw them. */
+static void both_ends(const struct conn *c, const char *closer)
+{
+	struct conn end = *c;
+
+	for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+		end.local = (enum side)side;
+		end.closer = (struct conn_proc){0};
+		if (side == (int)c->first) {
+			end.closer.pid = 812;
+			SAY(end.closer.comm, "%s", closer);
+		}
+		closes_add(&end);
+	}
+}
+
+TEST(both_ends__one_cause__told_of_the_end_that_knows_the_process)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, US, 1);
+
+		both_ends(&c, "nginx");
+	}
+	assert_non_null(closes_find("CLOSE_PER_REQUEST_BY_SERVER"));
+	assert_int_equal(closes_found.n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		f = &closes_found.v[i];
+		assert_says(f->what, "nginx[812] closes after each request"); /* of the client's end too */
+		assert_string_equal(f->same_as, f->service[0] == 't' ? "on 10.0.0.2:80" : "");
+	}
+}
+
+TEST(both_ends__causes_of_each_side__each_at_its_own_end)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c =
+			closes_next_rst(i % 2 ? SIDE_CLIENT : SIDE_SERVER, MS, i % 2 ? RST_LINGER_0 : RST_UNREAD);
+
+		both_ends(&c, i % 2 ? "haproxy" : "nginx");
+	}
+	assert_non_null(closes_find("LINGER0"));
+	assert_int_equal(closes_found.n, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct finding *f = &closes_found.v[i];
+		bool own = f->by_client == (f->service[0] == 't');
+
+		assert_string_equal(f->same_as, own ? "" : f->by_client ? "to 10.0.0.2:80" : "on 10.0.0.2:80");
+	}
+}
+
+/* One end has too little to tell; the other does: nothing more is said of it. */
+TEST(both_ends__nothing_to_tell_of_one__the_other_is_named)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, US, 1);
+
+		c.local = i < 55 ? SIDE_SERVER : SIDE_CLIENT;
+		closes_add(&c);
+	}
+	assert_string_equal(closes_verdict("INSUFFICIENT")->same_as, "on 10.0.0.2:80");
+	assert_string_equal(closes_verdict("CLOSE_PER_REQUEST_BY_SERVER")->same_as, "");
+}
+
 TEST(process__named_without_its_pid_where_there_are_many)
 {
 	closes_init();
@@ -377,7 +445,9 @@ TEST(known__every_id_is_found_whatever_its_case)
 	assert_null(known_rule_find("KA999"));
 }
 
-RUN(T(KA009__source_that_loses__low), T(KA009__around_the_fin_not_seen__silent), T(KA009__fin_stands_for_seconds__leak),
+RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
+    T(both_ends__causes_of_each_side__each_at_its_own_end), T(both_ends__nothing_to_tell_of_one__the_other_is_named),
+    T(KA009__source_that_loses__low), T(KA009__around_the_fin_not_seen__silent), T(KA009__fin_stands_for_seconds__leak),
     T(KA009__a_second_or_less_or_four__silent), T(KA009__half_closed_by_design__silent),
     T(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse), T(KA009__still_open_at_the_end__counts),
     T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),

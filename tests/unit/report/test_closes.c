@@ -149,6 +149,35 @@ TEST(services__each_with_its_verdict_proof_and_fix)
 	services_done(&s);
 }
 
+TEST(services__both_ends__told_once)
+{
+	struct services all;
+	struct findings f;
+
+	services_init(&all, 1);
+	for (unsigned i = 0; i < 120; i++) {
+		struct conn c = closed(1);
+
+		c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+		c.start += i * S;
+		c.last_data[SIDE_SERVER] = c.start + S;
+		c.fin[SIDE_SERVER] = c.fin[SIDE_CLIENT] = c.end = c.start + S + 1000;
+		if (c.local == SIDE_CLIENT)
+			c.opener = (struct conn_proc){.pid = 9, .comm = "shop"};
+		assert_int_equal(services_add(&all, &c), 0);
+	}
+	assert_int_equal(causes_diagnose(&all, NULL, &f), 0);
+	RENDER(text, out, report_services_text(out, &all, &f, &brief));
+	assert_non_null(strstr(text, "120 ends of connections, 1 service, in "));
+	assert_non_null(strstr(text, "1 seen from both ends"));
+	assert_non_null(strstr(text, "\non 10.0.0.2:80  60 connections"));
+	assert_null(strstr(text, "\nto 10.0.0.2:80"));
+	assert_non_null(strstr(text, "the other end, to 10.0.0.2:80, says the same; opened by shop[9]"));
+	free(text);
+	findings_done(&f);
+	services_done(&all);
+}
+
 TEST(services_json__verdicts_by_service_and_findings)
 {
 	const char *verdict;
@@ -188,7 +217,7 @@ TEST(services__what_was_lost_is_said)
 	services_done(&s);
 }
 
-RUN(T(close__one_line__says_who_first_how_and_why), T(close__reset_refused_and_timeout__in_words),
-    T(close__why__right_after_the_answer_or_never_used), T(close_json__is_an_object_with_null_for_what_is_unknown),
-    T(services__each_with_its_verdict_proof_and_fix), T(services_json__verdicts_by_service_and_findings),
-    T(services__what_was_lost_is_said))
+RUN(T(services__both_ends__told_once), T(close__one_line__says_who_first_how_and_why),
+    T(close__reset_refused_and_timeout__in_words), T(close__why__right_after_the_answer_or_never_used),
+    T(close_json__is_an_object_with_null_for_what_is_unknown), T(services__each_with_its_verdict_proof_and_fix),
+    T(services_json__verdicts_by_service_and_findings), T(services__what_was_lost_is_said))
