@@ -5,7 +5,7 @@
 set -u
 
 BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libpcap-dev clang bpftool libcmocka-dev libncurses-dev'
-CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light tmux xz-utils tshark python3-scapy'
+CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light haproxy redis-server apache2-utils wrk tmux xz-utils tshark python3-scapy'
 
 missing() {
 	for p in "$@"; do
@@ -40,7 +40,7 @@ fi
 echo "setup: installing $need"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-# nginx is wanted as a program, not as a server of this host: it must not be started, now or at the next boot.
+# nginx, haproxy and redis are wanted as programs, not as servers of this host: they must not be started, now or at the next boot.
 no_start=
 if [ ! -e /usr/sbin/policy-rc.d ]; then
 	no_start=/usr/sbin/policy-rc.d
@@ -55,6 +55,8 @@ if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $need;
 	can_build && exit 0
 	exit 3
 fi
-case " $need" in
-*" nginx"*) ! command -v systemctl >/dev/null || systemctl -q disable nginx >/dev/null 2>&1 || : ;;
-esac
+for server in nginx-light haproxy redis-server; do
+	case " $need" in
+	*" $server"*) ! command -v systemctl >/dev/null || systemctl -q disable "${server%-light}" >/dev/null 2>&1 || : ;;
+	esac
+done

@@ -59,6 +59,13 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum side
 /* Lowers the confidence to at most `at_most` and says what would raise it; the first such word stands. */
 void cause_doubt(struct finding *f, enum confidence at_most, const char *raise);
 
+/* Closes that belong to the request before them. Where the machine is busy half of them may come later than CLOSE_PROMPT. */
+#define CLOSE_LATE (50 * NSEC_PER_MS)
+static inline bool closes_at_once(const struct closes *k, uint64_t of)
+{
+	return is_share(k->prompt, of, 0.5) || (k->gap.seen && samples_quantile(&k->gap, 0.5) <= CLOSE_LATE);
+}
+
 /* Nine in ten connections carry one request (of c->unit exchanges). */
 bool is_per_request(const struct scene *c);
 

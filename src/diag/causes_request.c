@@ -54,11 +54,14 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	struct finding *f;
 
 	if (!is_per_request(c) || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
-	    !is_share(k->prompt, c->begun[SIDE_SERVER], 0.5))
+	    !closes_at_once(k, c->begun[SIDE_SERVER]))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, c->used);
 	say_shares(f, c, SIDE_SERVER);
-	append(f->evidence, sizeof(f->evidence), " (prompt: 2 ms%s)", v->grain ? " and a jiffy" : "");
+	if (is_share(k->prompt, c->begun[SIDE_SERVER], 0.5))
+		append(f->evidence, sizeof(f->evidence), " (prompt: 2 ms%s)", v->grain ? " and a jiffy" : "");
+	else
+		cause_doubt(f, CONF_MEDIUM, "a look while the server is less busy: it takes its time to close");
 	SAY(f->what, "%s closes after each request%s", closer_text(c, SIDE_SERVER).s, rate_of(c, c->used).s);
 	doubt_unit(f, c);
 	switch (asker) {

@@ -64,7 +64,7 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 
 	if (c->used < N_MIN || v->http2 || n < (told ? 2 : CAP_BLIND_MIN) ||
 	    !is_share(v->at_most, c->used, CAP_SHARE) ||
-	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !is_share(k->prompt, k->fin, 0.5))))
+	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !closes_at_once(k, k->fin))))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, c->used);
 	f->severity = SEV_INFO;

@@ -69,13 +69,19 @@ TEST(KA001__unused_connections__do_not_count)
 	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
 }
 
-TEST(KA001__fin_not_prompt__silent)
+TEST(KA001__fin_not_prompt__medium_up_to_50_ms_then_silent)
 {
 	closes_init();
 	closes_many(60, SIDE_SERVER, CLOSE_PROMPT, 1);
-	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+	assert_int_equal(closes_verdict("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_HIGH);
 	closes_init();
 	closes_many(60, SIDE_SERVER, CLOSE_PROMPT + 1, 1);
+	assert_int_equal(closes_verdict("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_MEDIUM);
+	closes_init();
+	closes_many(60, SIDE_SERVER, 50 * MS, 1);
+	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+	closes_init();
+	closes_many(60, SIDE_SERVER, 50 * MS + 1, 1);
 	closes_not("CLOSE_PER_REQUEST");
 }
 
@@ -224,7 +230,7 @@ TEST(KA003__idle_closes__are_another_matter)
 
 RUN(T(KA001__server_closes_after_each__high_from_0_1_ms), T(KA001__round_trip_below_0_1_ms__medium),
     T(KA001__nine_connections__insufficient), T(KA001__less_than_nine_in_ten_with_one_request__silent),
-    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__silent),
+    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__medium_up_to_50_ms_then_silent),
     T(KA001__times_exact_to_a_jiffy__are_given_one), T(KA001__long_answers__are_no_fault),
     T(KA001__headers__tell_who_asked), T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one),
     T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
