@@ -12,7 +12,7 @@
 #include "cli/goodput.h"
 #include "lab/kernel_bulk.h"
 
-enum { ROWS_MAX = 16, BATCHES = 41, BATCH = 10000, WARM = 2000, FEW = 50, TIME_WAIT_MAX = 60000000 };
+enum { ROWS_MAX = 16, BATCHES = 161, BATCH = 2500, WARM = 1000, FEW = 50, TIME_WAIT_MAX = 60000000 };
 enum { PORT_SAMPLES = 2000, PORT_BATCH = 8, RANGE = 65535 - 1024 + 1 };
 enum { BULK_BATCHES = 41, BULK_BATCH = 32 << 20 };
 
@@ -82,29 +82,29 @@ static double median(double *v, size_t n)
 	return v[n / 2];
 }
 
-static int batch_holding(struct churn *c, double *ret_rate)
+static int batch_holding(struct churn *c, size_t n, double *ret_rate)
 {
 	double start = cpu_seconds();
-	int err = churn_many(c, BATCH);
+	int err = churn_many(c, n);
 
-	*ret_rate = BATCH / (cpu_seconds() - start);
+	*ret_rate = (double)n / (cpu_seconds() - start);
 	return err;
 }
 
 /* As the peers are measured: few connections at a time; their TIME_WAITs, made in that time, are ended outside of it. */
-static int batch_of_none(struct churn *c, double *ret_rate)
+static int batch_of_none(struct churn *c, size_t n, double *ret_rate)
 {
 	double took = 0;
 	int err = 0;
 
-	for (size_t done = 0; done < BATCH && !err; done += FEW) {
+	for (size_t done = 0; done < n && !err; done += FEW) {
 		double start = cpu_seconds();
 
 		err = churn_many(c, FEW);
 		took += cpu_seconds() - start;
 		churn_expire(c);
 	}
-	*ret_rate = BATCH / took;
+	*ret_rate = (double)n / took;
 	return err;
 }
 
@@ -124,12 +124,15 @@ static int prepare_row(struct row *r, const struct bench_cfg *cfg, struct why *w
 	return why_errno(w, -err, "connection %llu", (unsigned long long)r->c.done);
 }
 
+/* A batch, after some that do not count: the other rows have had the caches meanwhile. */
 static int measure_batch(struct row *r, size_t round, struct why *w)
 {
-	int err = r->time_wait ? churn_many(&r->c, WARM) : 0; /* the others have had the caches meanwhile */
+	static const size_t lengths[] = {WARM, BATCH};
+	int err = 0;
 
-	if (!err)
-		err = r->time_wait ? batch_holding(&r->c, &r->rates[round]) : batch_of_none(&r->c, &r->rates[round]);
+	for (size_t i = 0; i < ARRAY_LEN(lengths) && !err; i++)
+		err = r->time_wait ? batch_holding(&r->c, lengths[i], &r->rates[round])
+				   : batch_of_none(&r->c, lengths[i], &r->rates[round]);
 	return err ? why_errno(w, -err, "connection %llu", (unsigned long long)r->c.done) : 0;
 }
 
@@ -140,12 +143,29 @@ static int finish_row(struct row *r, struct why *w)
 	la_usage(r->c.e, &use);
 	if (use.time_wait4 + use.time_wait6 + 1 + r->time_wait / 1000 < r->time_wait) /* time is counted in ms */
 		return why_errno(w, EPROTO, "only %u records are held", use.time_wait4 + use.time_wait6);
-	r->connections_per_s = median(r->rates, BATCHES);
 	r->bytes_per_entry = r->time_wait ? (double)(r->c.mem_size - r->c.bare_size) / r->time_wait : 0;
 	return 0;
 }
 
-/* The rows take turns, a batch each: what the machine does meanwhile happens to all of them. */
+/*
+ * The rows take turns, a batch each: what the machine does meanwhile happens to all of them. The first row's rate is the median of
+ * its batches, that of another the same times the median of what its batches were of the first row's in the same turn: where
+ * the machine has two speeds, two medians may be of different ones.
+ */
+static void settle_rates(struct row *rows, size_t n)
+{
+	for (size_t i = n; i-- > 0;) {
+		double ratios[BATCHES];
+
+		for (size_t j = 0; j < BATCHES; j++)
+			ratios[j] = rows[i].rates[j] / rows[0].rates[j];
+		rows[i].connections_per_s = median(ratios, BATCHES);
+	}
+	rows[0].connections_per_s = median(rows[0].rates, BATCHES);
+	for (size_t i = 1; i < n; i++)
+		rows[i].connections_per_s *= rows[0].connections_per_s;
+}
+
 static int measure_churn(const struct bench_cfg *cfg, struct row *rows, size_t n, struct why *w)
 {
 	size_t ready = 0;
@@ -157,6 +177,8 @@ static int measure_churn(const struct bench_cfg *cfg, struct row *rows, size_t n
 		err = measure_batch(&rows[i % n], i / n, w);
 	for (size_t i = 0; i < n && !err; i++)
 		err = finish_row(&rows[i], w);
+	if (!err)
+		settle_rates(rows, n);
 	for (size_t i = 0; i < ready; i++)
 		churn_done(&rows[i].c);
 	return err;
