@@ -6,7 +6,6 @@
 enum { EMPTY = UINT16_MAX, ADDRS_MAX = UINT16_MAX - 1 };
 
 struct addrs {
-	struct hash_key key;
 	struct addr last; /* what was found last; at first ::, which is nobody's */
 	int last_n;
 	int first[2][2]; /* [is IPv6][is loopback], -1: none */
@@ -30,13 +29,13 @@ size_t addrs_size(uint32_t max)
 	return sizeof(struct addrs) + max * sizeof(struct addr) + slots_for(max) * sizeof(uint16_t);
 }
 
-struct addrs *addrs_init(void *mem, uint32_t max, struct hash_key key)
+struct addrs *addrs_init(void *mem, uint32_t max)
 {
 	struct addrs *a = mem;
 	size_t slots = slots_for(max);
 
 	must(max > 0 && max <= ADDRS_MAX);
-	*a = (struct addrs){.key = key, .last_n = -1, .first = {{-1, -1}, {-1, -1}}, .max = max};
+	*a = (struct addrs){.last_n = -1, .first = {{-1, -1}, {-1, -1}}, .max = max};
 	a->mask = (uint32_t)slots - 1;
 	a->list = (void *)(a + 1);
 	a->slots = (void *)(a->list + max);
@@ -44,10 +43,18 @@ struct addrs *addrs_init(void *mem, uint32_t max, struct hash_key key)
 	return a;
 }
 
+/* No key: the addresses in the table are our owner's, and who looks for others finds no more of them than there are side by side. */
+static uint32_t home_of(const struct addrs *a, const struct addr *address)
+{
+	uint64_t x = address->d[0] + address->d[1];
+
+	return (uint32_t)((x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93) >> 32) & a->mask;
+}
+
 /* The slot that holds this address, or the empty one where it would be. */
 static uint32_t slot_of(const struct addrs *a, const struct addr *address)
 {
-	uint32_t i = (uint32_t)hash_bytes(a->key, address->b, sizeof(address->b)) & a->mask;
+	uint32_t i = home_of(a, address);
 
 	while (a->slots[i] != EMPTY && !addr_eq(&a->list[a->slots[i]], address))
 		i = (i + 1) & a->mask;

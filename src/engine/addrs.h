@@ -6,7 +6,7 @@
 struct addrs;
 
 size_t addrs_size(uint32_t max);
-struct addrs *addrs_init(void *mem, uint32_t max, struct hash_key key);
+struct addrs *addrs_init(void *mem, uint32_t max);
 int addrs_add(struct addrs *a, const struct addr *address); /* its number, -ENOSPC, -EEXIST, -EINVAL */
 /* Its number or -1. O(1); the last one found is tried first. */
 int addrs_find(struct addrs *a, const struct addr *address);

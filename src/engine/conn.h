@@ -166,6 +166,7 @@ struct conn {
 	uint8_t rexmits, probes, keep_sent; /* rexmits: of the same segment, in a row */
 	nsec_t unacked_since; /* when the first of these rexmits, or of the window probes, was sent: R2 and the user timeout count from it (Linux) */
 	nsec_t last_sent_at, last_rcv_at, last_ack_at; /* data sent, data received, any segment received */
+	tw_id tw_place; /* twstore_place() when our FIN was sent */
 
 	/* What is in flight, how it gets there after all, and how much of it may be. */
 	struct board board;

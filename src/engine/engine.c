@@ -179,7 +179,7 @@ static void init_parts(struct engine *e, uint8_t *base, const struct layout *l)
 	link_init(&e->events);
 	link_init(&e->lingered);
 	wheel_init(&e->wheel, e->now);
-	e->addrs = addrs_init(base + l->addrs, c->max_addresses, key_for(c, "addrs"));
+	e->addrs = addrs_init(base + l->addrs, c->max_addresses);
 	e->ports = ports_init(base + l->ports, c->max_destinations, c->max_port_maps, key_for(c, "ports"));
 	e->binds = binds_init(base + l->binds, c->max_bound, key_for(c, "binds"));
 	e->peers = peers_init(base + l->peers, c->max_peers, key_for(c, "peers"));

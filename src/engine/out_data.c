@@ -203,7 +203,7 @@ static APART bool send_new(struct conn *c, enum why_new why, struct outgoing *re
 	if (ret->flags & F_FIN) {
 		c->fin_sent = true;
 		if (c->state != LAST_ACK) /* it may become a record */
-			twstore_prefetch_insert(tw_of(e, c->is_v6), c->hash);
+			c->tw_place = twstore_place(tw_of(e, c->is_v6), c->hash);
 	}
 	if (idle && c->last_sent_at && c->cc.ops->idle)
 		c->cc.ops->idle(&c->cc, e->now, c->last_sent_at);

@@ -251,7 +251,9 @@ static bool insert(struct conn *c, const struct tw_rec *rec, uint32_t len_ms)
 {
 	struct engine *e = c->eng;
 
-	if (!make_room(e, c->is_v6) || twstore_insert(tw_of(e, c->is_v6), rec, c->hash, e->now, len_ms) == TW_NONE)
+	if (!make_room(e, c->is_v6))
+		return false;
+	if (twstore_insert(tw_of(e, c->is_v6), rec, c->hash, c->tw_place, e->now, len_ms) == TW_NONE)
 		return false;
 	e->n_unchosen[c->is_v6] += !rec->chosen;
 	return true;

@@ -468,19 +468,19 @@ void twstore_prefetch(const struct twstore *s, uint64_t hash)
 		prefetch_buckets(s, hash);
 }
 
-static APART void prefetch_slot(const struct twstore *s, uint64_t hash)
+static APART tw_id place_of(const struct twstore *s, uint64_t hash)
 {
 	uint32_t b = bucket_for(s, hash), n = emptier_of(s, b, other_bucket(s, b, tag_for(hash)));
 	const char *r = (const char *)slot_of(s, n == TW_NONE ? 0 : n);
 
 	prefetch(r);
 	prefetch(r + s->stride - 1);
+	return n;
 }
 
-void twstore_prefetch_insert(const struct twstore *s, uint64_t hash)
+tw_id twstore_place(const struct twstore *s, uint64_t hash)
 {
-	if (!twstore_is_small(s))
-		prefetch_slot(s, hash);
+	return twstore_is_small(s) ? TW_NONE : place_of(s, hash);
 }
 
 tw_id twstore_find(const struct twstore *s, const struct tuple *t, uint64_t hash)
@@ -536,7 +536,16 @@ uint32_t twstore_age_ms(struct twstore *s, tw_id id, nsec_t now)
 	return from < s->now_ms ? (uint32_t)(s->now_ms - from) : 0; /* from may be the next full ms */
 }
 
-tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash, nsec_t now, uint32_t len_ms)
+/* An empty slot in one of two buckets, or TW_NONE; `place` if it is that still. */
+static uint32_t room_at(const struct twstore *s, uint32_t b1, uint32_t b2, tw_id place)
+{
+	if ((place / WAYS == b1 || place / WAYS == b2) && *tag_of(s, place) == 0)
+		return place;
+	return emptier_of(s, b1, b2);
+}
+
+tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash, tw_id place, nsec_t now,
+		     uint32_t len_ms)
 {
 	uint8_t tag = tag_for(hash);
 	uint32_t b1 = bucket_for(s, hash), b2 = other_bucket(s, b1, tag), n;
@@ -548,7 +557,7 @@ tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash,
 		return TW_NONE;
 	if (s->stash_n)
 		drain_stash(s);
-	n = emptier_of(s, b1, b2);
+	n = room_at(s, b1, b2, place);
 	if (n == TW_NONE)
 		n = make_room(s, b1, b2);
 	if (n == TW_NONE)

@@ -63,8 +63,8 @@ uint32_t twstore_capacity(const struct twstore *s);
 bool twstore_is_small(const struct twstore *s);
 /* Brings what find() and insert() will read nearer; useful as soon as the hash is known. Nothing if the store is small. */
 void twstore_prefetch(const struct twstore *s, uint64_t hash);
-void twstore_prefetch_insert(const struct twstore *s,
-			     uint64_t hash); /* what insert() will write; reads what the other brings */
+/* Where insert() would put it now, and brings that nearer; reads what the other brings. TW_NONE: nowhere yet, or the store is small. */
+tw_id twstore_place(const struct twstore *s, uint64_t hash);
 /*
  * TW_NONE: no record. A record past its deadline that nobody has removed yet is found like any other: its port and
  * bucket are still to be given back. The caller asks twstore_is_due() and removes it before it goes on.
@@ -77,8 +77,10 @@ uint32_t twstore_age_ms(struct twstore *s, tw_id id, nsec_t now); /* since inser
 /*
  * Adds a record that lives len_ms: at most TW_LEN_MAX_MS; where 16 other lengths are in use, rounded up (to at most twice
  * as long, or 128 ms), never down. 0: due at once. The tuple must not be in the store. TW_NONE when full.
+ * place: what twstore_place() has said of this hash at some time, or TW_NONE: only makes it faster.
  */
-tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash, nsec_t now, uint32_t len_ms);
+tw_id twstore_insert(struct twstore *s, const struct tw_rec *rec, uint64_t hash, tw_id place, nsec_t now,
+		     uint32_t len_ms);
 
 /* Starts the record's life again, with a new length; the record keeps its place, id stays valid. */
 void twstore_restart(struct twstore *s, tw_id id, nsec_t now, uint32_t len_ms);

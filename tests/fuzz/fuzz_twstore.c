@@ -143,7 +143,7 @@ static void op_insert(struct run *r)
 		.loopback = bits & 64,
 		.mature = bits & 128,
 	};
-	id = twstore_insert(r->s, &m->rec, m->hash, r->now, m->len_ms);
+	id = twstore_insert(r->s, &m->rec, m->hash, (tw_id)m->hash, r->now, m->len_ms);
 	if (id == TW_NONE) {
 		must(r->n == r->capacity || (r->colliding && r->n >= COLLIDING_MIN));
 		return;

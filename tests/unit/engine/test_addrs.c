@@ -11,7 +11,7 @@ static struct addrs *new_addrs(uint32_t max)
 
 	assert_non_null(mem);
 	memset(mem, 0xa5, addrs_size(max));
-	return addrs_init(mem, max, (struct hash_key){1, 2});
+	return addrs_init(mem, max);
 }
 
 static struct addr text(const char *s)

@@ -31,7 +31,7 @@ static tw_id put(struct twstore *s, uint32_t i, nsec_t now, uint32_t len_ms)
 {
 	struct tw_rec rec = {.t = tuple_nr(i, false), .kind = TW_TIME_WAIT, .has_ts = true, .chosen = true};
 
-	return twstore_insert(s, &rec, tuple_hash(key, &rec.t), now, len_ms);
+	return twstore_insert(s, &rec, tuple_hash(key, &rec.t), TW_NONE, now, len_ms);
 }
 
 static tw_id find(const struct twstore *s, uint32_t i)
@@ -75,7 +75,7 @@ TEST(insert__ipv6__comes_back_as_it_went)
 	};
 	struct tw_rec got;
 	struct tuple other = rec.t;
-	tw_id id = twstore_insert(s, &rec, tuple_hash(key, &rec.t), ms(5), 1000);
+	tw_id id = twstore_insert(s, &rec, tuple_hash(key, &rec.t), TW_NONE, ms(5), 1000);
 
 	twstore_get(s, id, &got);
 	assert_true(tuple_eq(&got.t, &rec.t));
@@ -101,7 +101,7 @@ TEST(window__any__is_rounded_down_to_a_power_of_two)
 
 	for (uint32_t i = 0; i < ARRAY_LEN(in); i++) {
 		struct tw_rec rec = {.t = tuple_nr(i, false), .rcv_wnd = in[i]};
-		twstore_get(s, twstore_insert(s, &rec, tuple_hash(key, &rec.t), 0, 1), &rec);
+		twstore_get(s, twstore_insert(s, &rec, tuple_hash(key, &rec.t), TW_NONE, 0, 1), &rec);
 		assert_int_equal(rec.rcv_wnd, out[i]);
 	}
 	free(s);
@@ -404,12 +404,37 @@ TEST(mature__very_many_that_do_not_count__bounded_work_in_a_call)
 
 	for (uint32_t i = 0; i < 999; i++) {
 		struct tw_rec rec = {.t = tuple_nr(i, false), .kind = TW_TIME_WAIT};
-		twstore_insert(s, &rec, tuple_hash(key, &rec.t), 0, MIN_MS);
+		twstore_insert(s, &rec, tuple_hash(key, &rec.t), TW_NONE, 0, MIN_MS);
 	}
 	put(s, 999, 0, MIN_MS);
 	while (twstore_mature(s, ms(5000), 1000, false) == TW_NONE)
 		calls++;
 	assert_in_range(calls, 10, 16);
+	free(s);
+}
+
+TEST(insert__with_a_place_told_before__takes_it_unless_another_has)
+{
+	struct twstore *s = new_store(false, 20000, 1, 0);
+	struct tw_rec rec = {.t = tuple_nr(30000, false)}, late = {.t = tuple_nr(30001, false)};
+	uint64_t hash = tuple_hash(key, &rec.t);
+	tw_id place;
+
+	assert_int_equal(twstore_place(s, hash), TW_NONE); /* of a small one nothing need be asked for */
+	for (uint32_t i = 0; i < 10000; i++)
+		put(s, i, 0, MIN_MS);
+	place = twstore_place(s, hash);
+	assert_int_not_equal(place, TW_NONE);
+	assert_int_equal(twstore_insert(s, &rec, hash, place, 0, MIN_MS), place);
+	/* The same hash and the same place once more: the place is taken, and neither record is lost. */
+	assert_int_not_equal(twstore_insert(s, &late, hash, place, 0, MIN_MS), place);
+	assert_int_equal(twstore_find(s, &rec.t, hash), place);
+	assert_int_not_equal(twstore_find(s, &late.t, hash), TW_NONE);
+	/* A place that is not its own is not taken, empty as it may be. */
+	place = twstore_place(s, ~hash);
+	rec.t = tuple_nr(30002, false);
+	assert_int_not_equal(twstore_insert(s, &rec, hash, place, 0, MIN_MS), place);
+	assert_int_not_equal(twstore_find(s, &rec.t, hash), TW_NONE);
 	free(s);
 }
 
@@ -434,7 +459,7 @@ static void fill_and_churn(bool v6, uint32_t capacity, uint64_t seed, uint32_t c
 	for (; next < capacity; next++) {
 		struct tw_rec rec = {.t = tuple_nr(next, v6)};
 		of[next] = next;
-		if (twstore_insert(s, &rec, pseudo_hash(seed, next), 0, MIN_MS) == TW_NONE)
+		if (twstore_insert(s, &rec, pseudo_hash(seed, next), TW_NONE, 0, MIN_MS) == TW_NONE)
 			fail_msg("capacity %u, seed %u: full at %u", capacity, (unsigned)seed, next);
 	}
 	for (uint32_t i = 0; i < churn; i++, next++) {
@@ -442,15 +467,16 @@ static void fill_and_churn(bool v6, uint32_t capacity, uint64_t seed, uint32_t c
 		uint32_t *victim = &of[rng_below(&rng, capacity)];
 		struct tuple t = tuple_nr(*victim, v6);
 		tw_id id = twstore_find(s, &t, pseudo_hash(seed, *victim));
+		tw_id place = twstore_place(s, pseudo_hash(seed, next));
 		assert_int_not_equal(id, TW_NONE);
 		twstore_remove(s, id);
 		*victim = next;
-		assert_int_not_equal(twstore_insert(s, &rec, pseudo_hash(seed, next), 0, MIN_MS), TW_NONE);
+		assert_int_not_equal(twstore_insert(s, &rec, pseudo_hash(seed, next), place, 0, MIN_MS), TW_NONE);
 	}
 	assert_int_equal(twstore_count(s), capacity);
 	{
 		struct tw_rec rec = {.t = tuple_nr(next, v6)};
-		assert_int_equal(twstore_insert(s, &rec, pseudo_hash(seed, next), 0, MIN_MS), TW_NONE);
+		assert_int_equal(twstore_insert(s, &rec, pseudo_hash(seed, next), TW_NONE, 0, MIN_MS), TW_NONE);
 	}
 	for (uint32_t i = 0; i < capacity; i++) {
 		struct tuple t = tuple_nr(of[i], v6);
@@ -518,5 +544,6 @@ RUN(T(size__ten_million__at_most_40_and_64_octets_a_record), T(size__largest_cap
     T(mature__record_under_the_hand_removed__goes_on_with_the_next),
     T(mature__what_does_not_count__is_passed_over_until_restarted),
     T(mature__very_many_that_do_not_count__bounded_work_in_a_call),
+    T(insert__with_a_place_told_before__takes_it_unless_another_has),
     T(fill__every_small_size_and_seed__to_the_last_record), T(fill__three_million__to_the_last_record),
     T(churn__at_capacity__never_fails), T(memory__copied_elsewhere__is_the_same_store))
