@@ -221,6 +221,18 @@ TEST(clean_close__read_to_the_end_first)
 	pair_done(&p);
 }
 
+TEST(linger_taken_back__close_does_not_wait)
+{
+	struct pair p;
+
+	pair_init(&p);
+	struct joint j = pair_join(&p, 80);
+	linger(p.a, j.client, 1, 5);
+	linger(p.a, j.client, 0, 5);
+	assert_int_equal(la_close(p.a, j.client), 0);
+	pair_done(&p);
+}
+
 /* ---- linger {1, N}: la_close() says EINPROGRESS where Linux blocks ---- */
 
 TEST(linger_n__fin_acked__lingered_and_fin_wait_2)
@@ -677,7 +689,7 @@ TEST(close__simultaneous_open_in_syn_received__fin_after_the_handshake)
 RUN(T(close__data_unsent__goes_on_in_the_background), T(close__both_at_once__two_time_waits),
     T(close__every_socket_without_connection__gone), T(linger_0__rst_and_no_time_wait),
     T(linger_0__after_shutdown_and_in_close_wait__rst), T(linger_0__syn_sent__counted_no_rst),
-    T(unread_data__any_linger__rst), T(clean_close__read_to_the_end_first),
+    T(unread_data__any_linger__rst), T(linger_taken_back__close_does_not_wait), T(clean_close__read_to_the_end_first),
     T(linger_n__fin_acked__lingered_and_fin_wait_2), T(linger_n__time_up__background_goes_on),
     T(linger_n__reset__lingered_and_gone), T(linger_n__crossed_fins__lingered_at_time_wait),
     T(linger_n__nothing_to_wait_for__closes_at_once), T(linger_n__fin_wait_2_with_linger2_below_0__rst),

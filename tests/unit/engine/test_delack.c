@@ -136,6 +136,16 @@ TEST(quickack__off__waits_from_the_first)
 	EXPECT_ACK(&r, ISS + 1, IRS + 3);
 }
 
+TEST(text_sent_while_nothing_came__is_no_quick_ack)
+{
+	RIG_AT(r, ESTABLISHED);
+
+	rig_conn(&r)->quick = 2;
+	put(&r, 1);
+	rig_drain(&r);
+	assert_int_equal(rig_conn(&r)->quick, 2);
+}
+
 TEST(answers__make_it_wait_for_the_next)
 {
 	RIG_AT(r, ESTABLISHED);
@@ -324,9 +334,9 @@ RUN(T(one_segment__after_the_delay), T(second_full_segment__at_once), T(text__is
     T(out_of_order__at_once_each), T(answer_in_time__carries_the_acknowledgment),
     T(fin__waits_for_an_answer__unless_there_was_nothing_else), T(fin_out_of_order__acknowledged_when_the_rest_is_here),
     T(first_segments__at_once_each__then_they_wait), T(quickack__off__waits_from_the_first),
-    T(answers__make_it_wait_for_the_next), T(second_full_segment__nobody_reads__waits),
-    T(segments_close_to_each_other__it_may_wait_less), T(ack_that_waited_in_vain__waits_longer__to_a_bound),
-    T(two_short_segments_read__acknowledged_at_once),
+    T(text_sent_while_nothing_came__is_no_quick_ack), T(answers__make_it_wait_for_the_next),
+    T(second_full_segment__nobody_reads__waits), T(segments_close_to_each_other__it_may_wait_less),
+    T(ack_that_waited_in_vain__waits_longer__to_a_bound), T(two_short_segments_read__acknowledged_at_once),
     T(rcv_mss__of_large_segments_the_largest__of_small_ones_two_that_agree),
     T(rcv_mss__pushed_small_segments__say_nothing), T(knob__says_how_long), T(knob__0__none_waits),
     T(overlap_while_it_is_pending__its_timestamp_is_echoed), T(in_order__and_more_is_missing__at_once),
