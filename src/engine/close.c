@@ -263,7 +263,7 @@ void conn_linger_look(struct conn *c)
 
 static bool linger_begins(struct conn *c)
 {
-	if (!c->opt.linger || c->opt.linger_s <= 0 || !awaits_ack(c->state))
+	if (!awaits_ack(c->state))
 		return false;
 	link_remove(&c->event_link);
 	c->lingering = true;
