@@ -56,6 +56,21 @@ TEST(syn_sent__rfc9293__only_hard_errors_end_it_and_soft_ones_explain_the_timeou
 	}
 }
 
+TEST(syn_sent__codes_that_are_none__say_nothing)
+{
+	static const struct {
+		uint8_t type, code;
+		bool v6;
+	} none[] = {{3, 16, false}, {3, 255, false}, {1, 7, true}, {1, 255, true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		RIG_AT_WITH(r, SYN_SENT, .v6 = none[i].v6);
+		rig_icmp(&r, none[i].type, none[i].code, seq(ISS));
+		EXPECT_STATE(&r, SYN_SENT);
+		assert_int_equal(rig_conn(&r)->soft_error, 0);
+	}
+}
+
 TEST(syn_received__child__is_dropped)
 {
 	RIG_AT(r, SYN_RECEIVED);
@@ -162,7 +177,8 @@ TEST(source_quench_and_too_big__change_nothing)
 }
 
 RUN(T(syn_sent__linux__every_error_ends_it),
-    T(syn_sent__rfc9293__only_hard_errors_end_it_and_soft_ones_explain_the_timeout), T(syn_received__child__is_dropped),
+    T(syn_sent__rfc9293__only_hard_errors_end_it_and_soft_ones_explain_the_timeout),
+    T(syn_sent__codes_that_are_none__say_nothing), T(syn_received__child__is_dropped),
     T(syn_received__child__linux_ends_it_at_some_only), T(syn_received__child__rfc9293_ends_it_at_hard_errors),
     T(syn_received__simultaneous_open__the_holder_is_told), T(synchronized__no_error_ends_it__the_timeout_reports_it),
     T(not_in_flight__is_ignored), T(time_wait__is_not_touched), T(nobodys_connection__is_ignored),

@@ -54,6 +54,25 @@ TEST(orphan__becomes_a_record_in_fin_wait_2__counted_once)
 	EXPECT_COUNT(&r, tw, 1);
 }
 
+TEST(orphan__an_ack_waits__goes_before_the_record)
+{
+	RIG_AT(r, FIN_WAIT_2);
+	struct conn *c = rig_conn(&r);
+	uint8_t got[10];
+
+	c->quick = 0;
+	c->ato_ms = 40;
+	c->pingpong = 1;
+	IN(&r, .flags = F_ACK, .seq = seq(IRS + 1), .ack = seq(ISS + 2), .len = 10);
+	assert_int_equal(la_recv(r.h, r.s, got, 10, 0), 10);
+	EXPECT_SILENCE(&r);
+	assert_int_equal(la_close(r.h, r.s), 0);
+	r.s = 0;
+	EXPECT_ACK(&r, ISS + 2, IRS + 11);
+	assert_null(rig_conn(&r));
+	EXPECT_STATE(&r, FIN_WAIT_2);
+}
+
 TEST(held__socket_is_closed_beside_its_record)
 {
 	struct la_tcp_info info;
@@ -710,9 +729,9 @@ TEST(listener_port__is_bound_as_long_as_a_record_has_it)
 }
 
 RUN(T(first_fin__gets_time_wait__the_other_end_none), T(orphan__becomes_a_record_in_fin_wait_2__counted_once),
-    T(held__socket_is_closed_beside_its_record), T(length__60_s_whatever_fin_timeout_is__then_nothing_is_left),
-    T(length__engine_time_wait_ms__0_leaves_none), T(length__4_s_and_less_count_as_killed),
-    T(length__past_its_end__a_segment_does_not_meet_it),
+    T(orphan__an_ack_waits__goes_before_the_record), T(held__socket_is_closed_beside_its_record),
+    T(length__60_s_whatever_fin_timeout_is__then_nothing_is_left), T(length__engine_time_wait_ms__0_leaves_none),
+    T(length__4_s_and_less_count_as_killed), T(length__past_its_end__a_segment_does_not_meet_it),
     T(linger2_negative__the_peers_fin_beside_the_ack__changes_nothing),
     T(reopened__a_clients_record__is_put_back_without_its_chosen_port),
     T(time_wait__fin_again__is_acked_always_and_restarts), T(time_wait__text__is_acked_always_and_restarts),
