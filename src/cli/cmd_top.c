@@ -10,13 +10,15 @@
 #include "base/mem.h"
 #include "cli/cmds.h"
 #include "cli/complain.h"
+#include "cli/follow.h"
 #include "cli/look.h"
 #include "report/top.h"
 
-enum { LOOK_NOW_MS = 100, PAUSED_WAIT_MS = 1000, ESC_MS = 25 };
+enum { LOOK_NOW_MS = 100, PAUSED_WAIT_MS = 100, ESC_MS = 25 };
 
 struct top_cfg {
 	uint32_t interval_ms;
+	bool no_trace;
 	const char *netns;
 };
 
@@ -33,6 +35,9 @@ static const struct opt opts[] = {
 	 OPT_IS_STRING(struct top_cfg, netns),
 	 .metavar = "all|self|PID|NAME",
 	 .help = "which network namespaces (default all for root, else self)"},
+	{.name = "no-trace",
+	 OPT_IS_FLAG(struct top_cfg, no_trace),
+	 .help = "do not follow closes (BPF): it costs each some 4 us"},
 	{.type = OPT_END},
 };
 
@@ -44,7 +49,12 @@ struct live {
 	struct top_choice choice;
 	struct observation obs; /* what is shown */
 	struct findings findings;
+	struct follow follow;
+	struct closer *closers; /* CLOSERS_PROCS_MAX of them */
+	size_t n_closers;
+	uint64_t lost;
 	struct top_history history;
+	int error; /* of following closes */
 	enum top_act act; /* what the keys since the last look asked for */
 };
 
@@ -93,7 +103,11 @@ static void draw(struct live *t)
 			     .findings = &t->findings,
 			     .history = &t->history,
 			     .choice = &t->choice,
-			     .interval_s = t->interval_ms / 1000.0};
+			     .interval_s = t->interval_ms / 1000.0,
+			     .closers = t->closers,
+			     .n_closers = t->n_closers,
+			     .lost = t->lost,
+			     .blind = t->follow.why.text[0] ? t->follow.why.text : NULL};
 	struct screen *s = t->screen;
 
 	screen_clear(s, (unsigned)COLS, (unsigned)LINES, t->utf8);
@@ -156,20 +170,28 @@ static bool tick(void *ctx, double done)
 {
 	struct live *t = ctx;
 
+	t->error = follow_step(&t->follow);
 	take_keys(t, 0);
-	return !stopped_by && t->act < ACT_LOOK && !t->choice.paused;
+	return !t->error && !stopped_by && t->act < ACT_LOOK && !t->choice.paused;
 }
 
 /* What was seen becomes what is shown. Takes o over. */
 static int show(struct live *t, struct observation *o)
 {
-	struct findings f;
+	struct findings f = {.v = NULL};
 	int err = diagnose(o, NULL, &f);
 
+	if (!err)
+		err = follow_judge(&t->follow, observation_now(o), &f);
 	if (err) {
 		observation_done(o);
+		findings_done(&f);
 		return err;
 	}
+	if (follow_closers(&t->follow))
+		t->n_closers = closers_list(follow_closers(&t->follow), observation_now(o)->taken_at, t->closers,
+					    CLOSERS_PROCS_MAX);
+	t->lost = follow_lost(&t->follow);
 	observation_done(&t->obs);
 	findings_done(&t->findings);
 	t->obs = *o;
@@ -183,27 +205,39 @@ static int look_again(struct live *t, struct obs *o, struct why *w)
 {
 	uint32_t interval_ms = t->act == ACT_LOOK ? LOOK_NOW_MS : t->interval_ms;
 	struct observation next;
-	int err;
+	int err = follow_turn(&t->follow);
 
+	if (err)
+		return err;
 	t->act = ACT_NONE;
+	obs_closers(o, follow_closers(&t->follow));
 	err = obs_observe(o, interval_ms, tick, t, &next, w);
+	if (t->error) {
+		if (!err)
+			observation_done(&next);
+		return t->error;
+	}
 	if (err == -EINTR) /* a key asked for something else */
 		return 0;
 	return err ? err : show(t, &next);
 }
 
-static int watch_host(struct live *t, struct obs *o, struct why *w)
+static int watch_host(struct live *t, struct obs *o, bool trace, struct why *w)
 {
 	struct observation first = {.n = 1};
 	int err = obs_snapshot(o, &first.s[0], w);
 
 	if (!err)
 		err = show(t, &first);
+	if (!err && trace)
+		err = follow_begin(&t->follow, obs_netns(o));
 	while (!err && !stopped_by && t->act != ACT_QUIT) {
-		if (t->choice.paused && t->act != ACT_LOOK)
+		if (t->choice.paused && t->act != ACT_LOOK) {
+			err = follow_step(&t->follow);
 			take_keys(t, PAUSED_WAIT_MS);
-		else
+		} else {
 			err = look_again(t, o, w);
+		}
 	}
 	return err;
 }
@@ -224,7 +258,7 @@ static SCREEN *open_terminal(FILE *out, struct why *w)
 	return NULL;
 }
 
-static int on_terminal(struct live *t, struct obs *o, FILE *out, struct why *w)
+static int on_terminal(struct live *t, struct obs *o, bool trace, FILE *out, struct why *w)
 {
 	struct sigaction on = {.sa_handler = stop, .sa_flags = SA_RESTART}, old_int, old_term;
 	SCREEN *terminal = open_terminal(out, w);
@@ -241,7 +275,7 @@ static int on_terminal(struct live *t, struct obs *o, FILE *out, struct why *w)
 	stopped_by = 0;
 	sigaction(SIGINT, &on, &old_int);
 	sigaction(SIGTERM, &on, &old_term);
-	err = watch_host(t, o, w);
+	err = watch_host(t, o, trace, w);
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
 	endwin();
@@ -279,7 +313,10 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 	setlocale(LC_CTYPE, "");
 	t.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	t.screen = xcalloc(1, sizeof(*t.screen));
-	err = on_terminal(&t, o, out, &w);
+	t.closers = xcalloc(CLOSERS_PROCS_MAX, sizeof(*t.closers));
+	err = on_terminal(&t, o, !c->no_trace, out, &w);
+	follow_end(&t.follow);
+	free(t.closers);
 	free(t.screen);
 	observation_done(&t.obs);
 	findings_done(&t.findings);
@@ -296,7 +333,8 @@ const struct cmd cmd_top = {
 	.description =
 		"Looks at the host every two seconds and shows how many sockets are in each state and how that changed, "
 		"what is wrong, how many local ports are taken towards each destination and when connect() fails there, "
-		"who closes first, and the listeners.\n\n"
+		"who closes first, and the listeners. As root it follows closes as they happen, as lastack trace does: then each is "
+		"its process's own, RSTs are counted, and why connections end is among the findings.\n\n"
 		"Keys: q quits, ? explains the others. Lists can be sorted (s, r), filtered (/), scrolled and seen alone "
 		"(d, l, c, f; o goes back); n goes through the network namespaces; p pauses. It reads only, as status and "
 		"doctor do.\n\n"

@@ -118,6 +118,13 @@ struct proc {
 	uint32_t sockets; /* descriptors that are sockets */
 };
 
+/* What a process closed first, as far as the closes were watched (obs/closers.h). */
+struct closer {
+	struct proc proc;
+	uint64_t fin, rst;
+	double per_s; /* in the newest seconds */
+};
+
 struct port_range {
 	uint16_t low, high; /* inclusive */
 };

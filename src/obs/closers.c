@@ -8,6 +8,14 @@
 #include "obs/index.h"
 #include "obs/procs.h"
 
+enum { RATE_S = 5, RATE_SLOTS = RATE_S + 1 }; /* the second that is not over yet does not count */
+
+struct counts {
+	uint64_t fin, rst;
+	uint64_t second; /* the newest one in latest[] */
+	uint32_t latest[RATE_SLOTS]; /* closes in each second, by second % RATE_SLOTS */
+};
+
 struct close {
 	uint64_t cookie;
 	int32_t place;
@@ -18,7 +26,8 @@ struct closers {
 	size_t n, cap;
 	struct index ix; /* by cookie */
 	struct proc *procs;
-	size_t n_procs, cap_procs;
+	struct counts *counts; /* of each of procs */
+	size_t n_procs, cap_procs, cap_counts;
 };
 
 int closers_new(struct closers **ret)
@@ -34,6 +43,7 @@ void closers_free(struct closers *c)
 	index_done(&c->ix);
 	free(c->v);
 	free(c->procs);
+	free(c->counts);
 	free(c);
 }
 
@@ -53,7 +63,8 @@ static int place_of(struct closers *c, const struct conn_proc *p, int32_t *ret)
 	*ret = -1;
 	if (c->n_procs == CLOSERS_PROCS_MAX)
 		return 0;
-	if (vec_reserve((void **)&c->procs, &c->cap_procs, c->n_procs + 1, sizeof(*c->procs)) < 0)
+	if (vec_reserve((void **)&c->procs, &c->cap_procs, c->n_procs + 1, sizeof(*c->procs)) < 0 ||
+	    vec_reserve((void **)&c->counts, &c->cap_counts, c->n_procs + 1, sizeof(*c->counts)) < 0)
 		return -ENOMEM;
 	if (!proc_read((int32_t)p->pid, &now)) {
 		now = (struct proc){.pid = (int32_t)p->pid};
@@ -64,17 +75,58 @@ static int place_of(struct closers *c, const struct conn_proc *p, int32_t *ret)
 	return 0;
 }
 
+/* Seconds that nothing was counted in become 0. */
+static void pass_to(struct counts *k, uint64_t second)
+{
+	if (second <= k->second)
+		return;
+	for (uint64_t s = k->second + 1; s <= second && s <= k->second + RATE_SLOTS; s++)
+		k->latest[s % RATE_SLOTS] = 0;
+	k->second = second;
+}
+
+static void count(struct counts *k, const struct conn *conn)
+{
+	uint64_t second = conn->end / NSEC_PER_S;
+
+	if (conn->how == END_RST)
+		k->rst++;
+	else
+		k->fin++;
+	pass_to(k, second);
+	if (second + RATE_SLOTS > k->second)
+		k->latest[second % RATE_SLOTS]++;
+}
+
+size_t closers_list(const struct closers *c, nsec_t now, struct closer *ret, size_t cap)
+{
+	size_t n = c->n_procs < cap ? c->n_procs : cap;
+
+	for (size_t i = 0; i < n; i++) {
+		struct counts k = c->counts[i];
+		uint64_t sum = 0;
+
+		pass_to(&k, now / NSEC_PER_S);
+		for (unsigned s = 1; s <= RATE_S; s++)
+			sum += k.latest[(k.second + s) % RATE_SLOTS]; /* all but the one that is not over */
+		ret[i] =
+			(struct closer){.proc = c->procs[i], .fin = k.fin, .rst = k.rst, .per_s = (double)sum / RATE_S};
+	}
+	return n;
+}
+
 int closers_add(struct closers *c, const struct conn *conn)
 {
 	int32_t place;
 
-	if (conn->how != END_FIN || !conn->closer.pid || !conn->cookie || c->n == CLOSERS_MAX)
-		return 0;
-	if (conn->first != conn->local && !conn->crossed)
+	if (!conn->closer.pid || (conn->first != conn->local && !conn->crossed))
 		return 0;
 	if (place_of(c, &conn->closer, &place) < 0)
 		return -ENOMEM;
 	if (place < 0)
+		return 0;
+	count(&c->counts[place], conn);
+	if (conn->how != END_FIN || !conn->cookie || c->n == CLOSERS_MAX)
 		return 0;
 	if (vec_reserve((void **)&c->v, &c->cap, c->n + 1, sizeof(*c->v)) < 0 ||
 	    index_add(&c->ix, hash_of(conn->cookie), (uint32_t)c->n) < 0)

@@ -17,8 +17,14 @@ struct closers;
 int closers_new(struct closers **ret); /* 0 or -ENOMEM */
 void closers_free(struct closers *c); /* NULL allowed */
 
-/* A record of the trace: remembered if its socket became a TIME_WAIT and it is known who closed it. 0 or -ENOMEM. */
+/*
+ * A record of the trace: counted if a process of this host closed first, remembered if its socket became a TIME_WAIT. 0 or
+ * -ENOMEM.
+ */
 int closers_add(struct closers *c, const struct conn *conn);
+
+/* What each process closed first, in the order they came; per_s is that of the seconds before now. Returns how many. */
+size_t closers_list(const struct closers *c, nsec_t now, struct closer *ret, size_t cap);
 
 /* The place of the process that closed the socket with this cookie; -1: unknown. */
 int32_t closers_find(const struct closers *c, uint64_t cookie);

@@ -60,6 +60,16 @@ static void put_title(struct screen *s, const struct top_view *v)
 	screen_add(s, INK_DIM, "  %s", wall_text(now->wall_s).s);
 }
 
+/* What is lacking, in one line. */
+static void put_blind(struct screen *s, const struct top_view *v)
+{
+	if (v->blind)
+		screen_line(s, INK_YELLOW, "no causes, closers by TIME_WAIT only: %s", v->blind);
+	else if (v->lost)
+		screen_line(s, INK_YELLOW, "%s closes could not be followed: their figures are too low",
+			    num(v->lost).s);
+}
+
 static enum ink state_ink(unsigned st, uint64_t n)
 {
 	return n == 0 ? INK_DIM : st == ST_CLOSE_WAIT ? INK_YELLOW : INK_PLAIN;
@@ -164,7 +174,7 @@ static void put_closers(struct screen *s, const struct top_rows *r, size_t first
 
 	put_heading(s, "CLOSES FIRST", shown, r->n_closers, "");
 	screen_tab(s, 34);
-	screen_add(s, INK_DIM, "%8s %9s %12s", "closes/s", "TIME_WAIT", "hold a port");
+	screen_add(s, INK_DIM, "%8s %9s %12s %8s", "closes/s", "TIME_WAIT", "hold a port", r->followed ? "by RST" : "");
 	for (size_t i = first; i < first + shown; i++) {
 		const struct top_closer *c = &r->closers[i];
 
@@ -172,6 +182,8 @@ static void put_closers(struct screen *s, const struct top_rows *r, size_t first
 		screen_tab(s, 34);
 		screen_add(s, INK_PLAIN, "%8s %9s %12s", rate_text(c->per_s).s, num(c->time_waits).s,
 			   num(c->as_client).s);
+		if (r->followed)
+			screen_add(s, c->rst ? INK_YELLOW : INK_DIM, " %8s", c->followed ? num(c->rst).s : "?");
 	}
 }
 
@@ -271,8 +283,9 @@ static void put_help(struct screen *s)
 	screen_line(s, INK_PLAIN, "%s", "");
 	screen_line(s, INK_DIM, "The bar is the share of local ports in use towards a destination. From half");
 	screen_line(s, INK_DIM, "of them on connect() is slow (yellow: within a minute); at all of them it");
-	screen_line(s, INK_DIM, "fails (red). Who sent the first FIN has the TIME_WAIT: closes are counted for");
-	screen_line(s, INK_DIM, "the process of that listener or destination.");
+	screen_line(s, INK_DIM, "fails (red). Who closed first is seen as it happens (BPF), and why is among the");
+	screen_line(s, INK_DIM, "findings, over the last minute or two. Without BPF TIME_WAITs tell, which stay");
+	screen_line(s, INK_DIM, "with who sent the first FIN, but not why.");
 }
 
 static void put_keys(struct screen *s, const struct top_view *v)
@@ -298,6 +311,7 @@ void top_compose(struct screen *s, const struct top_view *v)
 		return;
 	}
 	put_title(s, v);
+	put_blind(s, v);
 	if (v->choice->help) {
 		put_help(s);
 	} else {

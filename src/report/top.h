@@ -45,6 +45,11 @@ struct top_view {
 	const struct top_history *history;
 	const struct top_choice *choice;
 	double interval_s;
+	/* where closes are followed: what each process closed first. blind: why they are not; NULL: nothing is lacking */
+	const struct closer *closers;
+	size_t n_closers;
+	uint64_t lost; /* closes that could not be followed */
+	const char *blind;
 };
 
 /* Composes the whole screen; its size was set by screen_clear(). */

@@ -106,38 +106,90 @@ static void add_listeners(struct top_rows *r, const struct top_view *v, const st
 
 /* ---- who closes first ---- */
 
-/* The row of a process, or of -1: closers has room for every process and one more. */
+/* The row of a process, or of -1: closers has room for every process, one more, and those that were followed. */
 static struct top_closer *closer_of(struct top_rows *r, const struct snapshot *s, int32_t proc)
 {
 	return &r->closers[proc < 0 ? s->n_procs : (size_t)proc];
 }
 
-static void count_closers(struct top_rows *r, const struct top_view *v)
-{
-	const struct snapshot *s = observation_now(v->obs);
+/* Who closed most of them, where that was watched; else who has such sockets now. */
+static int32_t owner_of(const struct tw_owner *o, int32_t proc) { return o->known && o->lead ? o->proc : proc; }
 
+static void count_time_waits(struct top_rows *r, const struct snapshot *s)
+{
 	for (size_t i = 0; i < r->n_dests; i++) {
-		struct top_closer *c = closer_of(r, s, r->dests[i].d->proc);
-		uint64_t n = r->dests[i].d->states.n[ST_TIME_WAIT];
+		const struct dest *d = r->dests[i].d;
+		struct top_closer *c = closer_of(r, s, owner_of(&d->tw_owner, d->proc));
+		uint64_t n = d->states.n[ST_TIME_WAIT];
 
 		c->time_waits += n;
 		c->as_client += n;
 		c->per_s += r->dests[i].f.closes_per_s;
 	}
 	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct top_closer *c = closer_of(r, s, r->listeners[i].l->proc);
+		const struct listener *l = r->listeners[i].l;
+		struct top_closer *c = closer_of(r, s, owner_of(&l->tw_owner, l->proc));
 
-		c->time_waits += r->listeners[i].l->states.n[ST_TIME_WAIT];
+		c->time_waits += l->states.n[ST_TIME_WAIT];
 		c->per_s += r->listeners[i].closes_per_s;
 	}
-	for (size_t i = 0; i <= s->n_procs; i++) {
+}
+
+/* The row of a process whose closes were followed; it has one to itself if it left no TIME_WAIT. */
+static struct top_closer *row_of(struct top_rows *r, const struct snapshot *s, const struct proc *p, size_t *n)
+{
+	for (size_t i = 0; i < s->n_procs; i++)
+		if (s->procs[i].pid == p->pid)
+			return &r->closers[i];
+	return &r->closers[(*n)++];
+}
+
+/* The filter and the namespace choose listeners and destinations; a process without TIME_WAITs of theirs, by its own name. */
+static bool is_shown(const struct top_view *v, const struct top_closer *c, const struct closer *k)
+{
+	if (c->time_waits)
+		return true;
+	if (v->choice->netns && k->proc.netns && v->choice->netns != k->proc.netns)
+		return false;
+	return holds(proc_text(&k->proc).s, v->choice->filter);
+}
+
+/* Returns how many rows there are now, empty ones among them. */
+static size_t count_followed(struct top_rows *r, const struct top_view *v, const struct snapshot *s)
+{
+	size_t n = s->n_procs + 1;
+
+	r->followed = v->n_closers > 0;
+	for (size_t i = 0; i < v->n_closers; i++) {
+		const struct closer *k = &v->closers[i];
+		struct top_closer *c = row_of(r, s, &k->proc, &n);
+
+		if (!is_shown(v, c, k))
+			continue;
+		c->rst = k->rst;
+		c->per_s = k->per_s;
+		c->followed = true;
+		snprintf(c->row.name, sizeof(c->row.name), "%s", proc_text(&k->proc).s);
+	}
+	return n;
+}
+
+static void count_closers(struct top_rows *r, const struct top_view *v)
+{
+	const struct snapshot *s = observation_now(v->obs);
+	size_t n;
+
+	count_time_waits(r, s);
+	n = count_followed(r, v, s);
+	for (size_t i = 0; i < n; i++) {
 		struct top_closer *c = &r->closers[i];
 
-		if (c->time_waits == 0)
+		if (c->time_waits == 0 && !c->followed)
 			continue;
 		c->row.weight = weight(v->choice->sort, (double)c->as_client, (double)c->time_waits, c->per_s);
-		snprintf(c->row.name, sizeof(c->row.name), "%s",
-			 i == s->n_procs ? "unknown" : proc_text(&s->procs[i]).s);
+		if (!c->followed)
+			snprintf(c->row.name, sizeof(c->row.name), "%s",
+				 i >= s->n_procs ? "unknown" : proc_text(&s->procs[i]).s);
 		r->closers[r->n_closers++] = *c;
 	}
 }
@@ -154,7 +206,7 @@ void top_rows(struct top_rows *ret, const struct top_view *v)
 	}
 	*ret = (struct top_rows){.dests = xcalloc(dests + 1, sizeof(struct top_dest)),
 				 .listeners = xcalloc(listeners + 1, sizeof(struct top_listener)),
-				 .closers = xcalloc(s->n_procs + 1, sizeof(struct top_closer))};
+				 .closers = xcalloc(s->n_procs + 1 + v->n_closers, sizeof(struct top_closer))};
 	for (size_t i = 0; i < s->n_netns; i++) {
 		if (!is_chosen(v->choice, &s->netns[i]))
 			continue;

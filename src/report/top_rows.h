@@ -27,13 +27,15 @@ struct top_listener {
 };
 
 /*
- * Who closed first: TIME_WAITs stay with the end that sent the first FIN (RFC 9293 3.6), and each belongs to a listener
- * or a destination whose process is known.
+ * Who closed first: as its closes were followed; else by TIME_WAITs, which stay with the end that sent the first FIN (RFC 9293
+ * 3.6), and each belongs to a listener or a destination whose process is known.
  */
 struct top_closer {
 	struct top_row row; /* named after the process */
 	uint64_t time_waits;
+	uint64_t rst; /* closes that were a RST, which leaves no TIME_WAIT */
 	double per_s;
+	bool followed; /* its closes were: per_s counts them all */
 	uint64_t as_client; /* of the TIME_WAITs: those on ephemeral ports, which cost connect() a port */
 };
 
@@ -44,6 +46,7 @@ struct top_rows {
 	size_t n_listeners;
 	struct top_closer *closers;
 	size_t n_closers;
+	bool followed; /* closes were, of some process */
 };
 
 /* The caller owns ret: top_rows_done(). */

@@ -156,6 +156,51 @@ def a_new_listener_shows_up():
             t.until_text(f'127.0.0.1:{port}')
 
 
+CLOSER = '''
+import os, socket, struct, time
+listener = socket.create_server(('127.0.0.1', 8080))
+end = time.monotonic() + 60
+while time.monotonic() < end and os.getppid() != 1:
+    for linger in True, False, False:
+        c = socket.create_connection(('127.0.0.1', 8080))
+        s = listener.accept()[0]
+        c.sendall(b'q')
+        s.recv(1)
+        s.sendall(b'a')
+        c.recv(1)
+        if linger:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        s.close()
+        c.close()
+'''
+
+
+@test
+def who_closes_and_why_as_root_or_one_line_without():
+    if os.geteuid() != 0:
+        with top() as t:
+            t.until_text('closers by TIME_WAIT')
+        return
+    with tempfile.NamedTemporaryFile('w') as script:
+        script.write(CLOSER)
+        script.flush()
+        with Terminal(f'ip link set lo up; {sys.executable} {script.name} & {LASTACK} top --netns self -i 0.5') as t:
+            lines = t.until(lambda lines: any('KA0' in line or 'closers by TIME_WAIT' in line for line in lines), 'a cause')
+            if not any('closers by TIME_WAIT' in line for line in lines):
+                t.until_text('RST005')
+                t.keys('c')
+                lines = t.until_text('by RST')
+                row = next(line for line in lines if line.startswith('python3['))
+                assert int(row.split()[-1].replace(',', '')) > 0, row
+            t.keys('q')
+            t.until_text('exit status 0')
+        with Terminal(f'setpriv --reuid 65534 --regid 65534 --clear-groups {LASTACK} top') as t:
+            t.until_text('closers by TIME_WAIT')
+        with Terminal(f'{LASTACK} top --no-trace') as t:
+            lines = t.until_text('q quit')
+            assert not any('closers by TIME_WAIT' in line for line in lines), lines
+
+
 @test
 def resized_narrow_and_wide():
     with top() as t:

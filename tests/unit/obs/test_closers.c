@@ -44,6 +44,38 @@ TEST(closes__that_leave_a_time_wait__are_found_by_cookie)
 	closers_free(c);
 }
 
+TEST(closes__are_counted_by_process_and_by_second)
+{
+	struct conn c = closed(1, 2000000001, "gone"), rst = closed(2, 2000000001, "gone"),
+		    passive = closed(3, 2000000001, "gone");
+	struct closer row[2];
+	struct closers *k = NULL;
+
+	assert_int_equal(closers_new(&k), 0);
+	assert_int_equal(closers_list(k, 0, row, 2), 0);
+	for (unsigned i = 0; i < 30; i++) { /* five a second, from 100 s on */
+		c.end = 100 * NSEC_PER_S + i * NSEC_PER_S / 5;
+		add(k, c);
+	}
+	rst.how = END_RST;
+	rst.end = 50 * NSEC_PER_S; /* told late: no part of the rate */
+	add(k, rst);
+	passive.first = SIDE_SERVER;
+	add(k, passive);
+	assert_int_equal(closers_list(k, 105 * NSEC_PER_S + NSEC_PER_S / 2, row, 2), 1);
+	assert_int_equal(row[0].proc.pid, 2000000001);
+	assert_string_equal(row[0].proc.comm, "gone");
+	assert_int_equal(row[0].fin, 30);
+	assert_int_equal(row[0].rst, 1);
+	assert_true(row[0].per_s == 5);
+	assert_int_equal(closers_list(k, 107 * NSEC_PER_S, row, 2), 1);
+	assert_true(row[0].per_s == 4); /* of the last five seconds one saw none */
+	closers_list(k, 200 * NSEC_PER_S, row, 2);
+	assert_true(row[0].per_s == 0);
+	assert_int_equal(closers_list(k, 200 * NSEC_PER_S, row, 0), 0);
+	closers_free(k);
+}
+
 TEST(votes__majority_wins_and_a_draw_names_nobody)
 {
 	struct tw_owner o = {0};
@@ -89,5 +121,5 @@ TEST(apply__names_what_no_live_socket_names)
 	snapshot_done(&s);
 }
 
-RUN(T(closes__that_leave_a_time_wait__are_found_by_cookie), T(votes__majority_wins_and_a_draw_names_nobody),
-    T(apply__names_what_no_live_socket_names))
+RUN(T(closes__that_leave_a_time_wait__are_found_by_cookie), T(closes__are_counted_by_process_and_by_second),
+    T(votes__majority_wins_and_a_draw_names_nobody), T(apply__names_what_no_live_socket_names))

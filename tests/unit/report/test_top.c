@@ -11,6 +11,10 @@ struct rig {
 	struct fixture f;
 	struct top_history history;
 	struct top_choice choice;
+	const struct closer *closers;
+	size_t n_closers;
+	uint64_t lost;
+	const char *blind;
 	struct screen *screen;
 	char text[SCREEN_ROWS_MAX * SCREEN_BYTES];
 };
@@ -32,7 +36,11 @@ static const char *compose(struct rig *r, unsigned width, unsigned height)
 			     .findings = &r->f.findings,
 			     .history = &r->history,
 			     .choice = &r->choice,
-			     .interval_s = 2};
+			     .interval_s = 2,
+			     .closers = r->closers,
+			     .n_closers = r->n_closers,
+			     .lost = r->lost,
+			     .blind = r->blind};
 	size_t at = 0;
 
 	screen_clear(r->screen, width, height, false);
@@ -106,6 +114,73 @@ TEST(top__too_small__says_so)
 	assert_string_equal(compose(rig(fixture_quiet), 31, 24), "too small: 32x8 needed\n");
 	assert_string_equal(compose(rig(fixture_quiet), 80, 7), "too small: 32x8 needed\n");
 	assert_non_null(strstr(compose(rig(fixture_quiet), 32, 8), "lastack top"));
+}
+
+static const char *line_with(struct rig *r, const char *part)
+{
+	static char line[200];
+	const char *text = compose(r, 80, 24), *at = strstr(text, part);
+
+	if (!at)
+		return "";
+	while (at > text && at[-1] != '\n')
+		at--;
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+	return line;
+}
+
+TEST(top__closes_followed__each_process_has_its_own)
+{
+	struct rig *r = rig(fixture_harmless);
+	struct snapshot *s = &r->f.obs.s[r->f.obs.n - 1];
+	struct closer two[2] = {{.proc = s->procs[0], .fin = 900, .rst = 7, .per_s = 12},
+				{.proc = {.pid = 4242, .comm = "resetter", .netns = s->netns[0].inode}, .rst = 55}};
+
+	press(r, 'c');
+	assert_string_equal(line_with(r, "by RST"), "");
+	r->closers = two;
+	r->n_closers = 2;
+	assert_non_null(strstr(line_with(r, proc_text(&s->procs[0]).s), " 12 "));
+	assert_string_equal(line_with(r, "resetter"),
+			    "resetter[4242]                         0.0         0            0       55");
+	type(r, "/resett\n");
+	assert_string_not_equal(line_with(r, "resetter"), "");
+	r->choice.filter[0] = 'y';
+	assert_string_equal(line_with(r, "resetter"), "");
+	r->choice.filter[0] = 0;
+	r->choice.netns = s->netns[0].inode + 1;
+	assert_string_equal(line_with(r, "resetter"), "");
+}
+
+TEST(top__time_waits__are_of_who_was_seen_to_close)
+{
+	struct rig *r = rig(fixture_outage);
+	struct snapshot *s = &r->f.obs.s[r->f.obs.n - 1];
+
+	press(r, 'c');
+	assert_null(strstr(line_with(r, "nginx[812]"), "28,100"));
+	for (size_t n = 0; n < s->n_netns; n++)
+		for (size_t i = 0; i < s->netns[n].n_dests; i++) {
+			struct dest *d = &s->netns[n].dests[i];
+
+			for (int32_t p = 0; p < (int32_t)s->n_procs; p++)
+				if (s->procs[p].pid == 812)
+					d->tw_owner = (struct tw_owner){.known = 10, .lead = 5, .proc = p};
+		}
+	assert_non_null(strstr(line_with(r, "nginx[812]"), "28,100"));
+}
+
+TEST(top__not_followed__says_why_in_one_line)
+{
+	struct rig *r = rig(fixture_harmless);
+
+	r->blind = "may not load BPF programs (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)";
+	assert_string_equal(line_with(r, "no causes"),
+			    "no causes, closers by TIME_WAIT only: may not load BPF programs (needs root, or");
+	check_fits_a_screen(compose(r, 80, 24));
+	r->blind = NULL;
+	r->lost = 1234;
+	assert_string_equal(line_with(r, "1,234"), "1,234 closes could not be followed: their figures are too low");
 }
 
 TEST(top__history__keeps_the_newest)
@@ -275,8 +350,9 @@ TEST(top_key__acts)
 
 RUN(T(top__an_outage__one_screen_tells_it), T(top__much_of_everything__the_beginning_of_each_list),
     T(top__help__all_keys_in_one_screen), T(top__any_size__nothing_outside_of_it), T(top__too_small__says_so),
-    T(top__history__keeps_the_newest), T(top__history__of_one_namespace_only),
-    T(screen__sparkline__scaled_to_the_greatest), T(screen__bar__clamped),
+    T(top__closes_followed__each_process_has_its_own), T(top__time_waits__are_of_who_was_seen_to_close),
+    T(top__not_followed__says_why_in_one_line), T(top__history__keeps_the_newest),
+    T(top__history__of_one_namespace_only), T(screen__sparkline__scaled_to_the_greatest), T(screen__bar__clamped),
     T(screen__wide_characters__count_one_column_each), T(top_key__filter__typed_kept_and_dropped),
     T(top_key__filter__only_matching_rows), T(top_key__sort__goes_round_and_turns),
     T(top_key__namespaces__each_then_all), T(top_key__scroll__never_above_the_first), T(top_key__acts))
