@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -43,15 +44,40 @@ static volatile sig_atomic_t to_pass_on;
 
 static void pass_on(int signo) { to_pass_on = signo; }
 
-_Noreturn static void become(const struct group *g, int priority, char *const *argv)
+/* failed: closed if the program begins to run, else written to. */
+_Noreturn static void become(const struct group *g, int priority, char *const *argv, int failed)
 {
-	int err = group_enter(g);
+	int code, err = group_enter(g);
 
 	(void)setpriority(PRIO_PROCESS, 0, priority);
-	if (err)
-		_exit(complain(EXIT_CANNOT_RUN, "cannot enter the control group: %s", strerror(-err)));
-	execvp(argv[0], argv);
-	_exit(complain(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", argv[0], strerror(errno)));
+	if (err) {
+		code = complain(EXIT_CANNOT_RUN, "cannot enter the control group: %s", strerror(-err));
+	} else {
+		execvp(argv[0], argv);
+		code = complain(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", argv[0], strerror(errno));
+	}
+	if (write(failed, "", 1) != 1)
+		code = EXIT_CANNOT_RUN;
+	_exit(code);
+}
+
+/* The new process; -1: none could be made (errno). *ret_began: it has become the program, which is what is waited for. */
+static pid_t begin(const struct group *g, int priority, char *const *argv, bool *ret_began)
+{
+	int failed[2];
+	char octet;
+	pid_t pid;
+
+	if (pipe2(failed, O_CLOEXEC) < 0)
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		become(g, priority, argv, failed[1]);
+	close(failed[1]);
+	*ret_began = pid > 0 && read(failed[0], &octet, 1) == 0;
+	close(failed[0]);
+	return pid;
 }
 
 /* Looks at what ends until the program has. What a terminal's ctrl-C stops is the program, and the report follows. */
@@ -71,17 +97,14 @@ static int wait_for(pid_t pid, struct tracing *t, int *ret_status)
 	return code;
 }
 
-static int start(const struct group *g, char *const *argv, struct tracing *t, int *ret_status)
+static int start(const struct group *g, char *const *argv, struct tracing *t, bool *ret_began, int *ret_status)
 {
 	struct sigaction on = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN}, old[3];
 	pid_t pid;
 	int code;
 
 	to_pass_on = 0;
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		become(g, t->priority, argv);
+	pid = begin(g, t->priority, argv, ret_began);
 	if (pid < 0)
 		return complain(EXIT_INTERNAL, "fork: %s", strerror(errno));
 	sigaction(SIGINT, &ignore, &old[0]);
@@ -94,18 +117,32 @@ static int start(const struct group *g, char *const *argv, struct tracing *t, in
 	return code;
 }
 
+static void tell_left(const struct group *g, FILE *to)
+{
+	unsigned n = group_count(g);
+
+	if (n)
+		fprintf(to, "%u process%s that it started still run%s: what %s from now on is not seen\n", n,
+			n == 1 ? "" : "es", n == 1 ? "s" : "", n == 1 ? "it closes" : "they close");
+}
+
 static int run_traced(const struct run_cmd_cfg *c, char *const *argv, FILE *to)
 {
 	struct tracing t = {.out = to, .json = c->json, .each = c->each, .style = look_style(to, false)};
 	struct group g = {""};
 	struct why w = {""};
-	int status = 0, worst, ended, code = group_new(&g, &w) ? complain(EXIT_INCOMPLETE, "%s", w.text) : 0;
+	int status = 0, worst, ended, code;
+	bool began = false;
 
-	if (code)
-		return code;
+	if (group_new(&g, &w) != 0)
+		return complain(EXIT_INCOMPLETE, "%s%s", w.text,
+				geteuid() ? "; it needs root, as lastack trace does" : "");
 	code = tracing_begin(&t, &(struct trace_cfg){.cgroup = g.id});
 	if (!code) {
-		code = start(&g, argv, &t, &status);
+		code = start(&g, argv, &t, &began, &status);
+		if (began && !c->json)
+			tell_left(&g, to);
+		t.silent = !began;
 		ended = tracing_end(&t, &worst);
 		code = code ? code : ended;
 		if (!code && c->fail_given && worst >= (int)c->fail_on)
@@ -140,7 +177,7 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 
 const struct cmd cmd_run = {
 	.name = "run",
-	.args = "-- CMD [ARGS...]",
+	.args = "[--] CMD [ARGS...]",
 	.summary = "Run a program and report how its connections ended and why",
 	.description =
 		"Runs CMD, with all that it starts, in a control group of its own, and follows the sockets made there (as lastack trace "
@@ -163,5 +200,6 @@ const struct cmd cmd_run = {
 	.defaults = &defaults,
 	.cfg_size = sizeof(struct run_cmd_cfg),
 	.args_max = CMD_ARGS_ANY,
+	.args_run = true,
 	.run = run,
 };

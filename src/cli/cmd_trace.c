@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <time.h>
 
@@ -96,6 +97,8 @@ static int find_netns(const char *word, uint64_t *ret)
 static int make_filter(const struct trace_cmd_cfg *c, struct tracing_filter *f, struct trace_cfg *cfg)
 {
 	*f = (struct tracing_filter){.pid = c->pid, .comm = c->comm, .port = (uint16_t)c->port};
+	if (c->pid && kill((pid_t)c->pid, 0) < 0 && errno == ESRCH)
+		return complain_usage("--pid: there is no process %" PRIu32, c->pid);
 	if (c->dst && !ip_parse(c->dst, &f->dst))
 		return complain_usage("--dst: '%s' is not an IP address", c->dst);
 	if (c->cgroup) {

@@ -98,8 +98,8 @@ static int move(const char *folder, const char *pid)
 
 int group_enter(const struct group *g) { return move(g->path, "0"); }
 
-/* Whoever is in that group goes home. */
-static void send_home(const char *folder, const char *home)
+/* Calls visit with each process of that group. */
+static void each_process(const char *folder, void (*visit)(void *ctx, const char *pid), void *ctx)
 {
 	char file[600], line[32];
 	int err;
@@ -110,12 +110,12 @@ static void send_home(const char *folder, const char *home)
 	procs = procfile_all(file, &err);
 	cursor = procs;
 	while (procs && next_line(&cursor, line, sizeof(line)))
-		(void)move(home, line);
+		visit(ctx, line);
 	free(procs);
 }
 
-/* With the groups that were made below it, the lowest first: one that has others in it cannot be removed. */
-static void remove_group(const char *folder, const char *home, unsigned deep)
+/* Calls visit with that group and with all below it, the lowest first. */
+static void each_group(const char *folder, unsigned deep, void (*visit)(void *ctx, const char *folder), void *ctx)
 {
 	DIR *d = deep < GROUPS_DEEP ? opendir(folder) : NULL;
 	struct dirent *e;
@@ -125,12 +125,31 @@ static void remove_group(const char *folder, const char *home, unsigned deep)
 
 		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
 		    (size_t)snprintf(below, sizeof(below), "%s/%s", folder, e->d_name) < sizeof(below))
-			remove_group(below, home, deep + 1);
+			each_group(below, deep + 1, visit, ctx);
 	}
 	if (d)
 		closedir(d);
+	visit(ctx, folder);
+}
+
+static void count_one(void *ctx, const char *pid) { ++*(unsigned *)ctx; }
+
+static void count_all(void *ctx, const char *folder) { each_process(folder, count_one, ctx); }
+
+unsigned group_count(const struct group *g)
+{
+	unsigned n = 0;
+
+	each_group(g->path, 0, count_all, &n);
+	return n;
+}
+
+static void send_home(void *ctx, const char *pid) { (void)move(ctx, pid); }
+
+static void remove_one(void *ctx, const char *folder)
+{
 	for (unsigned i = 0; i < BUSY_TRIES && rmdir(folder) < 0 && errno == EBUSY; i++)
-		send_home(folder, home);
+		each_process(folder, send_home, ctx);
 }
 
 void group_free(struct group *g)
@@ -138,6 +157,6 @@ void group_free(struct group *g)
 	char home[400];
 
 	if (own(home, sizeof(home), NULL) == 0)
-		remove_group(g->path, home, 0);
+		each_group(g->path, 0, remove_one, home);
 	g->path[0] = '\0';
 }

@@ -15,5 +15,8 @@ struct group {
 int group_new(struct group *ret, struct why *w);
 int group_enter(const struct group *g); /* the calling process does. 0 or -errno */
 
+/* Processes that are in it or in groups below; those that have ended but were not waited for are not among them. */
+unsigned group_count(const struct group *g);
+
 /* With all groups that were made below it; whoever is left in them goes back to our own group. */
 void group_free(struct group *g);

@@ -211,14 +211,16 @@ enum opt_result opt_parse(const struct cmd *c, void *cfg, int *argc, char **argv
 		char *arg = argv[r.next++];
 		enum opt_result res = OPT_OK;
 
-		if (only_positional || arg[0] != '-' || arg[1] == 0)
+		if (only_positional || arg[0] != '-' || arg[1] == 0) {
 			argv[r.n_positional++] = arg;
-		else if (strcmp(arg, "--") == 0)
+			only_positional |= c->args_run;
+		} else if (strcmp(arg, "--") == 0) {
 			only_positional = true;
-		else if (arg[1] == '-')
+		} else if (arg[1] == '-') {
 			res = read_long(&r, arg + 2);
-		else
+		} else {
 			res = read_short(&r, arg + 1);
+		}
 		if (res != OPT_OK)
 			return res;
 	}
@@ -227,6 +229,8 @@ enum opt_result opt_parse(const struct cmd *c, void *cfg, int *argc, char **argv
 			       argv[c->args_max]);
 		return OPT_WRONG;
 	}
+	if (r.n_positional < *argc)
+		argv[r.n_positional] = NULL;
 	*argc = r.n_positional;
 	return OPT_OK;
 }

@@ -51,6 +51,7 @@ struct cmd {
 	const void *defaults; /* a struct of cfg_size bytes */
 	size_t cfg_size; /* at most CMD_CFG_MAX */
 	int args_max; /* positional arguments; CMD_ARGS_ANY no limit */
+	bool args_run; /* they are a command: options after the first are its own */
 	/* Returns the exit code. argv holds the argc positional arguments only. Complaints go through cli/complain.h. */
 	int (*run)(const void *cfg, int argc, char *const *argv, FILE *out);
 };
@@ -63,8 +64,8 @@ const char *cmd_nearest(const char *name); /* a command's name that was perhaps 
 enum opt_result { OPT_OK, OPT_WRONG, OPT_HELP };
 
 /*
- * Fills cfg (cfg_size bytes) from the defaults and the arguments, and moves what is no option to the front of argv;
- * *argc becomes their number. OPT_WRONG: complained already.
+ * Fills cfg (cfg_size bytes) from the defaults and the arguments, and moves what is no option to the front of argv, a
+ * null after it; *argc becomes their number. OPT_WRONG: complained already.
  */
 enum opt_result opt_parse(const struct cmd *c, void *cfg, int *argc, char **argv);
 

@@ -132,7 +132,7 @@ int tracing_end(struct tracing *t, int *ret_worst)
 	if (!code)
 		code = after(t, trace_rest(t->trace, on_conn, t));
 	*ret_worst = -1;
-	if (!code)
+	if (!code && !t->silent)
 		code = summarise(t, ret_worst);
 	trace_free(t->trace);
 	services_done(&t->services);

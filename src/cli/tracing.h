@@ -22,6 +22,7 @@ struct tracing {
 	struct style style, line; /* of the summary, of a line for a close */
 	FILE *out;
 	bool json, each; /* each: a line for each close */
+	bool silent; /* there is nothing to sum up */
 	int64_t wall; /* ns: add it to a time of a record for the wall clock */
 
 	struct trace *trace;

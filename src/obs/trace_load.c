@@ -55,8 +55,10 @@ static int choose(struct trace_load *l, struct why *w)
 	struct trace_parts *p = &l->parts;
 	int reset_args;
 
-	if (!btf)
-		return why_errno(w, errno ? errno : ENOENT, "no BTF of this kernel at /sys/kernel/btf/vmlinux");
+	if (!btf) {
+		why_set(w, "no BTF of this kernel at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)");
+		return -ENOENT;
+	}
 	reset_args = tracepoint_args(btf, "tcp_send_reset");
 	p->calls = has_member(btf, "file", "f_ref") || has_member(btf, "file", "f_count");
 	p->reads = tracepoint_args(btf, "tcp_rcv_space_adjust") >= 1;

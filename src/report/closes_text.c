@@ -317,9 +317,15 @@ static void put_window(struct lines *l, const struct services *s)
 
 	for (size_t i = 0; i < s->n; i++)
 		twice += s->v[i]->local == SIDE_CLIENT && services_other_end(s, s->v[i]);
-	lines_put(l, INK_DIM, "%s %s, %zu service%s, in %s", num(s->conns).s,
-		  twice ? "ends of connections" : "connections", s->n - twice, s->n - twice == 1 ? "" : "s",
-		  seconds_text(services_window_s(s)).s);
+	if (s->conns == 0)
+		lines_put(l, INK_DIM, "no TCP connection %s in %s", s->live ? "ended" : "was seen",
+			  seconds_text(services_window_s(s)).s);
+	else
+		lines_put(l, INK_DIM, "%s %s, %zu service%s, in %s", num(s->conns).s,
+			  twice           ? "ends of connections"
+			  : s->conns == 1 ? "connection"
+					  : "connections",
+			  s->n - twice, s->n - twice == 1 ? "" : "s", seconds_text(services_window_s(s)).s);
 	if (twice)
 		lines_put(l, INK_DIM, "%s seen from both ends: \"on\" by the server, \"to\" by its clients",
 			  num(twice).s);

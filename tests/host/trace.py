@@ -362,7 +362,14 @@ def run_reports_the_connections_of_a_program_and_passes_its_status_on():
         assert records[0]['closer']['pid'] != records[1]['closer']['pid'], p.stderr
         assert run_python(7).returncode == 7
         assert run('run', '--', 'sh', '-c', 'kill -TERM $$').returncode == 128 + signal.SIGTERM
-        assert run('run', '--', '/nonexistent').returncode == 127
+        p = run('run', '--', '/nonexistent')
+        assert p.returncode == 127 and p.stderr.count('\n') == 1, p
+        for args in ['--', 'echo', '-n', 'a', 'b'], ['echo', '-n', 'a', 'b']:  # no argument twice, none of its own taken
+            p = run('run', *args)
+            assert (p.returncode, p.stdout) == (0, 'a b'), p
+        p = run('run', '--', 'sh', '-c', 'tail -f /dev/null >/dev/null 2>&1 & echo $!')
+        os.kill(int(p.stdout), signal.SIGTERM)
+        assert p.stderr.startswith('1 process that it started still runs'), p.stderr
         assert groups() == '', groups()
     in_new_namespace(body)
 

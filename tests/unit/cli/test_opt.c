@@ -129,6 +129,38 @@ TEST(options_after_arguments__are_options_until_two_dashes)
 	assert_string_equal(PARSE("-")->argv[0], "-");
 }
 
+TEST(arguments__end_with_a_null)
+{
+	const struct parsed *p = PARSE("-f", "--", "wall");
+
+	assert_int_equal(p->argc, 1);
+	assert_string_equal(p->argv[0], "wall");
+	assert_null(p->argv[1]);
+	assert_null(PARSE("-f")->argv[0]);
+}
+
+TEST(a_command_to_run__its_options_are_its_own)
+{
+	struct cmd run = cmd;
+	struct cfg cfg;
+	char words[6][8] = {"-f", "wall", "-o", "--", "x", "-t"}, *argv[7] = {NULL};
+	int argc = 6;
+
+	for (int i = 0; i < argc; i++)
+		argv[i] = words[i];
+	run.args_run = true;
+	run.args_max = CMD_ARGS_ANY;
+	assert_int_equal(opt_parse(&run, &cfg, &argc, argv), OPT_OK);
+	assert_true(cfg.flag);
+	assert_false(cfg.other);
+	assert_int_equal(argc, 5);
+	assert_string_equal(argv[0], "wall");
+	assert_string_equal(argv[1], "-o");
+	assert_string_equal(argv[2], "--");
+	assert_string_equal(argv[4], "-t");
+	assert_null(argv[5]);
+}
+
 TEST(help__wins_over_what_follows)
 {
 	assert_int_equal(PARSE("--help", "--nonsense")->res, OPT_HELP);
@@ -228,6 +260,7 @@ TEST(edit_distance__counts_changed_letters)
 
 RUN(T(nothing_given__are_the_defaults), T(long_and_short_forms__mean_the_same),
     T(grouped_letters__the_last_may_take_a_value), T(options_after_arguments__are_options_until_two_dashes),
-    T(help__wins_over_what_follows), T(seconds__are_plain_decimals_within_bounds), T(numbers__are_digits_within_bounds),
+    T(arguments__end_with_a_null), T(a_command_to_run__its_options_are_its_own), T(help__wins_over_what_follows),
+    T(seconds__are_plain_decimals_within_bounds), T(numbers__are_digits_within_bounds),
     T(complaints__say_what_where_and_what_would_be_right), T(help__lists_every_option_with_its_default),
     T(edit_distance__counts_changed_letters))
