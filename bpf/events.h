@@ -23,6 +23,7 @@ enum { /* struct track.flags */
        TRACK_DATA_OUT = 1 << 12, /* data went out, came in, before the first FIN */
        TRACK_DATA_IN = 1 << 13,
        TRACK_UNANSWERED = 1 << 14,
+       TRACK_THERE = 1 << 15, /* the socket was there when the trace ended */
 };
 
 /*

@@ -581,7 +581,7 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
 SEC("tp_btf/tcp_send_reset") /* before 6.10 it gives no reason */
 int BPF_PROG(on_send_reset_bare, struct sock *sk) { return rst_sent(sk, REASON_UNKNOWN); }
 
-/* Run by the reader when it ends, once in each network namespace: what began to close and is not done. */
+/* Run by the reader when it ends, once in each network namespace: what began to close and is not done; and what is there at all. */
 SEC("iter/tcp")
 int on_rest(struct bpf_iter__tcp *ctx)
 {
@@ -601,7 +601,10 @@ int on_rest(struct bpf_iter__tcp *ctx)
 		return 0;
 	cookie = sk->__sk_common.skc_cookie.counter;
 	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
-	if (!t || !t->at[2] || sk->__sk_common.skc_state == TCP_CLOSE || !is_wanted(sk))
+	if (!t)
+		return 0;
+	t->flags |= TRACK_THERE;
+	if (!t->at[2] || sk->__sk_common.skc_state == TCP_CLOSE || !is_wanted(sk))
 		return 0;
 	e = reserve(sizeof(*e));
 	if (!e)

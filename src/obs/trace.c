@@ -22,6 +22,8 @@ enum {
 struct trace {
 	struct trace_load *load;
 	uint64_t netns; /* inode; 0: all */
+	bool all; /* no socket is passed over */
+	uint64_t gone; /* ends that nobody was told of */
 	struct ring_buffer *ring;
 	struct trace_names *names;
 	struct trace_source source;
@@ -114,6 +116,7 @@ static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 	int err = trace_load_new(&load, &t->load, w);
 
 	t->netns = cfg->netns;
+	t->all = !cfg->netns && !cfg->cgroup;
 	if (err)
 		return err;
 	t->ring = ring_buffer__new(trace_load_ring(t->load), on_record, t, NULL);
@@ -195,6 +198,7 @@ static int ask_each(struct trace *t, const struct netns_list *l, int home)
 int trace_rest(struct trace *t, void (*sink)(void *ctx, const struct conn *c), void *ctx)
 {
 	struct netns_list l = {NULL, 0, 0, false};
+	struct timespec now;
 	int err, home;
 
 	if (!trace_load_parts(t->load).rest)
@@ -202,9 +206,12 @@ int trace_rest(struct trace *t, void (*sink)(void *ctx, const struct conn *c), v
 	home = netns_open("/proc/self/ns/net", NULL);
 	if (home < 0)
 		return home;
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	err = netns_list(&l);
 	if (!err)
 		err = ask_each(t, &l, home);
+	if (!err && t->all)
+		t->gone = trace_load_gone(t->load, (nsec_t)now.tv_sec * NSEC_PER_S + (nsec_t)now.tv_nsec);
 	netns_list_done(&l);
 	close(home);
 	return err ? err : trace_poll(t, 0, sink, ctx);
@@ -212,4 +219,10 @@ int trace_rest(struct trace *t, void (*sink)(void *ctx, const struct conn *c), v
 
 struct trace_parts trace_parts(const struct trace *t) { return trace_load_parts(t->load); }
 
-struct trace_lost trace_lost(const struct trace *t) { return trace_load_lost(t->load); }
+struct trace_lost trace_lost(const struct trace *t)
+{
+	struct trace_lost lost = trace_load_lost(t->load);
+
+	lost.events += t->gone;
+	return lost;
+}

@@ -165,6 +165,39 @@ int trace_load_rest(const struct trace_load *l)
 	return err;
 }
 
+static bool is_gone(const struct track *t, nsec_t before)
+{
+	nsec_t newest = 0;
+
+	for (size_t i = 0; i < TRACK_STAMPS; i++)
+		if (t->at[i] > newest)
+			newest = t->at[i];
+	return newest && newest < before && !(t->flags & TRACK_THERE);
+}
+
+uint64_t trace_load_gone(const struct trace_load *l, nsec_t before)
+{
+	enum { BATCH = 4096 };
+	struct {
+		__u64 cookie[BATCH];
+		struct track track[BATCH];
+	} *b = calloc(1, sizeof(*b));
+	int fd = bpf_map__fd(l->skel->maps.lastack_socks), err = b ? 0 : -ENOMEM;
+	__u64 at = 0, gone = 0;
+	bool first = true;
+
+	while (!err) {
+		__u32 n = BATCH;
+
+		err = bpf_map_lookup_batch(fd, first ? NULL : &at, &at, b->cookie, b->track, &n, NULL);
+		for (__u32 i = 0; i < n && (!err || err == -ENOENT); i++)
+			gone += is_gone(&b->track[i], before);
+		first = false;
+	}
+	free(b);
+	return gone;
+}
+
 int trace_load_ring(const struct trace_load *l) { return bpf_map__fd(l->skel->maps.lastack_ring); }
 
 static uint64_t misses(const struct bpf_program *p)

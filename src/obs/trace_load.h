@@ -34,9 +34,12 @@ struct trace_parts trace_load_parts(const struct trace_load *l);
  * parts.rest) or -errno.
  */
 int trace_load_rest(const struct trace_load *l);
+/* Sockets followed since before that time whose end was not seen, though trace_load_rest() found them nowhere. */
+uint64_t trace_load_gone(const struct trace_load *l, nsec_t before);
 int trace_load_ring(const struct trace_load *l); /* file descriptor of the map */
 
-/* Records that found the ring full, sockets that found the table full, events but changes of state that came while the same program ran. */
+/* Records that found the ring full, sockets that found the table full, events but changes of state that came while the same program ran.
+ */
 struct trace_lost {
 	uint64_t records, sockets, events;
 };

@@ -17,6 +17,8 @@ struct trace_parts trace_load_parts(const struct trace_load *l) { return (struct
 
 int trace_load_rest(const struct trace_load *l) { return -ENOTSUP; }
 
+uint64_t trace_load_gone(const struct trace_load *l, nsec_t before) { return 0; }
+
 int trace_load_ring(const struct trace_load *l) { return -1; }
 
 struct trace_lost trace_load_lost(const struct trace_load *l) { return (struct trace_lost){0}; }
