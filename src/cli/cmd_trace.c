@@ -2,13 +2,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "cli/cmds.h"
 #include "cli/complain.h"
 #include "cli/group.h"
 #include "cli/look.h"
 #include "cli/tracing.h"
+
+enum { GROUPS_MAX = 4096 };
 
 struct trace_cmd_cfg {
 	bool json, summary, fail_given;
@@ -47,7 +51,7 @@ static const struct opt opts[] = {
 	{.name = "cgroup",
 	 OPT_IS_STRING(struct trace_cmd_cfg, cgroup),
 	 .metavar = "PATH",
-	 .help = "only sockets of this control group (cgroup2), or what its processes closed"},
+	 .help = "only sockets of this control group (cgroup2) and those below it now, or what their processes closed"},
 	{.name = "port",
 	 OPT_IS_U32(struct trace_cmd_cfg, port, 1, UINT16_MAX),
 	 .metavar = "PORT",
@@ -102,8 +106,9 @@ static int make_filter(const struct trace_cmd_cfg *c, struct tracing_filter *f, 
 	if (c->dst && !ip_parse(c->dst, &f->dst))
 		return complain_usage("--dst: '%s' is not an IP address", c->dst);
 	if (c->cgroup) {
-		f->cgroup = group_id(c->cgroup);
-		if (!f->cgroup)
+		f->cgroups = xcalloc(GROUPS_MAX, sizeof(*f->cgroups));
+		f->n_cgroups = group_ids(c->cgroup, f->cgroups, GROUPS_MAX);
+		if (!f->n_cgroups)
 			return complain_usage("--cgroup: '%s' is not a control group: %s", c->cgroup, strerror(errno));
 	}
 	return find_netns(c->netns, &cfg->netns);
@@ -141,8 +146,10 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 
 	if (!code)
 		code = tracing_begin(&t, &source);
-	if (code)
+	if (code) {
+		free(t.filter.cgroups);
 		return code;
+	}
 	if (!c->json && !c->for_ms)
 		fprintf(complain_stream(), "tracing; ctrl-C ends it and prints the summary\n");
 	code = watch(&t, c->for_ms);

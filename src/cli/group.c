@@ -30,20 +30,6 @@ static uint64_t inode(const char *path)
 	return stat(path, &st) < 0 ? 0 : st.st_ino;
 }
 
-uint64_t group_id(const char *path)
-{
-	char where[256], full[768];
-
-	if (path[0] == '/' && strncmp(path, "/sys/", 5) == 0)
-		return inode(path);
-	if (!mount_point(where, sizeof(where))) {
-		errno = ENODEV;
-		return 0;
-	}
-	snprintf(full, sizeof(full), "%s/%s", where, path);
-	return inode(full);
-}
-
 /* The folder of our own group. */
 static int own(char *ret, size_t cap, struct why *w)
 {
@@ -135,6 +121,40 @@ static void each_group(const char *folder, unsigned deep, void (*visit)(void *ct
 static void count_one(void *ctx, const char *pid) { ++*(unsigned *)ctx; }
 
 static void count_all(void *ctx, const char *folder) { each_process(folder, count_one, ctx); }
+
+struct ids {
+	uint64_t *v;
+	size_t n, cap;
+};
+
+static void add_id(void *ctx, const char *folder)
+{
+	struct ids *ids = ctx;
+	uint64_t id = inode(folder);
+
+	if (id && ids->n < ids->cap)
+		ids->v[ids->n++] = id;
+}
+
+size_t group_ids(const char *path, uint64_t *ret, size_t cap)
+{
+	char where[256], full[512];
+	struct ids ids = {.cap = cap};
+	struct stat st;
+
+	ids.v = ret;
+	if (strncmp(path, "/sys/", 5) == 0) {
+		snprintf(full, sizeof(full), "%s", path);
+	} else if (mount_point(where, sizeof(where))) {
+		snprintf(full, sizeof(full), "%s/%s", where, path);
+	} else {
+		errno = ENODEV;
+		return 0;
+	}
+	if (stat(full, &st) == 0)
+		each_group(full, 0, add_id, &ids);
+	return ids.n;
+}
 
 unsigned group_count(const struct group *g)
 {

@@ -3,8 +3,11 @@
 #pragma once
 #include "base/why.h"
 
-/* The id of the group with that folder, or that path below the mount of cgroup2; 0: there is none (errno). */
-uint64_t group_id(const char *path);
+/*
+ * The ids of the group with that folder, or that path below the mount of cgroup2, and of all that are below it now, as many as
+ * there is room for. Returns how many; 0: there is none (errno).
+ */
+size_t group_ids(const char *path, uint64_t *ret, size_t cap);
 
 struct group {
 	char path[512];

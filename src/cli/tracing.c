@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/tracing.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,10 +18,18 @@ static nsec_t clock_ns(clockid_t id)
 	return (nsec_t)t.tv_sec * NSEC_PER_S + (nsec_t)t.tv_nsec;
 }
 
+static bool of_cgroup(const struct tracing_filter *f, uint64_t id)
+{
+	for (size_t i = 0; i < f->n_cgroups; i++)
+		if (f->cgroups[i] == id)
+			return true;
+	return !f->n_cgroups;
+}
+
 static bool of_proc(const struct tracing_filter *f, const struct conn_proc *p)
 {
 	return (!f->pid || p->pid == f->pid) && (!f->comm || strncmp(f->comm, p->comm, CONN_COMM - 1) == 0) &&
-	       (!f->cgroup || p->cgroup == f->cgroup);
+	       of_cgroup(f, p->cgroup);
 }
 
 bool tracing_wants(const struct tracing_filter *f, const struct conn *c)
@@ -136,6 +145,7 @@ int tracing_end(struct tracing *t, int *ret_worst)
 		code = summarise(t, ret_worst);
 	trace_free(t->trace);
 	services_done(&t->services);
+	free(t->filter.cgroups);
 	(void)setpriority(PRIO_PROCESS, 0, t->priority);
 	return code;
 }

@@ -10,7 +10,8 @@
 struct tracing_filter { /* zero: everything */
 	uint32_t pid; /* who opened or who closed */
 	const char *comm;
-	uint64_t cgroup; /* of either, or of the socket */
+	uint64_t *cgroups; /* of either, or of the socket; owned, freed by tracing_end() */
+	size_t n_cgroups;
 	uint16_t port; /* of either end */
 	struct ip dst; /* the server; family 0: any */
 };

@@ -324,6 +324,37 @@ def filters_let_only_through_what_they_name():
     in_new_namespace(body)
 
 
+@test()
+def a_control_group_means_those_below_it_too():
+    def body():
+        root = shell("awk '$3 == \"cgroup2\" {print $2; exit}' /proc/self/mounts").strip()
+        if not root:
+            raise Skip('cgroup2 is not mounted')
+        ours_is = f'lastack-test-{os.getpid()}'
+        below = f'{root}/{ours_is}/below'
+        os.makedirs(below)
+        moved = (f"open('{below}/cgroup.procs', 'w').write('0'); import socket; l = socket.create_server(('127.0.0.1', 8003));"
+                 "c = socket.create_connection(('127.0.0.1', 8003)); s = l.accept()[0]; c.close(); s.recv(1); s.close()")
+        try:
+            with subprocess.Popen([LASTACK, 'trace', '--json', '--netns', 'self', '--cgroup', ours_is, '--for', '20'],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+                line = b''
+                while not line:  # it is not there from the first moment
+                    subprocess.run([sys.executable, '-c', moved], check=True)
+                    connected(8004)
+                    if select.select([p.stdout], [], [], 0.05)[0]:
+                        line = p.stdout.readline()
+                        if not line:
+                            raise Skip(p.stderr.read().decode())
+                p.send_signal(signal.SIGINT)
+                rest = p.communicate(timeout=30)[0].splitlines()[:-1]
+            assert {json.loads(x)['server'] for x in [line, *rest]} == {'127.0.0.1:8003'}, rest
+        finally:
+            os.rmdir(below)
+            os.rmdir(os.path.dirname(below))
+    in_new_namespace(body)
+
+
 CLIENT = '''
 import os, socket
 l = socket.create_server(('127.0.0.1', 0))
