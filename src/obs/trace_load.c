@@ -212,13 +212,14 @@ static uint64_t misses(const struct bpf_program *p)
 
 struct trace_lost trace_load_lost(const struct trace_load *l)
 {
-	const typeof(l->skel->progs) *s = &l->skel->progs;
+	const struct lastack_bpf *s = l->skel;
 
 	return (struct trace_lost){
-		.records = l->skel->bss->counts.lost,
-		.sockets = l->skel->bss->counts.untracked,
-		.events = misses(s->on_read) + misses(s->on_retransmit) + misses(s->on_receive_reset) +
-			  misses(s->on_send_reset) + misses(s->on_send_reset_bare),
+		.records = s->bss->counts.lost,
+		.sockets = s->bss->counts.untracked,
+		.events = misses(s->progs.on_read) + misses(s->progs.on_retransmit) +
+			  misses(s->progs.on_receive_reset) + misses(s->progs.on_send_reset) +
+			  misses(s->progs.on_send_reset_bare),
 	};
 }
 
