@@ -105,6 +105,8 @@ static void judge_KA006(const struct cause *self, struct scene *c)
 		return;
 	f = say_timeout(self, c, SIDE_SERVER, &t);
 	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50, c->program[SIDE_SERVER]).s);
+	if (!c->v->stale)
+		append(f->what, sizeof(f->what), "; harmless as long as clients drop them sooner");
 	if (c->v->keep_alive_s)
 		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
 	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);

@@ -48,7 +48,7 @@ const struct cause cause_KA004 = {
 
 /* ---- a cap ---- */
 
-enum { CAP_BLIND_MIN = 4, CAP_MEDIUM_MIN = 20 };
+enum { CAP_BLIND_MIN = 4, CAP_MEDIUM_MIN = 20, CAP_CHEAP = 100 };
 #define CAP_SHARE 0.5
 #define CAP_SERVER_SHARE 0.3
 
@@ -71,6 +71,8 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	SAY(f->verdict, "%s %u", self->verdict, n);
 	SAY(f->what, "%s closes after %u requests%s%s", closer_text(c, SIDE_SERVER).s, n, rate_of(c, v->at_most).s,
 	    as.s);
+	if (n >= CAP_CHEAP)
+		append(f->what, sizeof(f->what), "; that costs little: a new connection for every %u requests", n);
 	SAY(f->evidence,
 	    "%s of %s connections carried exactly %u requests (%s >= 50 %%) and none more; server closed first in %s of "
 	    "%s (>= 30 %%), at once%s",

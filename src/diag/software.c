@@ -83,15 +83,22 @@ static enum software by_word(const char *said, enum side side)
 	return SW_ANY;
 }
 
+/* A process of that name runs programs of many kinds, some of them of the list. */
+static bool is_interpreter(const char *comm) { return begins(comm, "python"); }
+
 struct program program_of(const struct service *v, enum side side)
 {
-	struct program p = {.software = by_comm(&v->closes[side].by[0].proc), .sure = true};
+	const struct conn_proc *closer = &v->closes[side].by[0].proc, *opener = &v->opener[0].proc,
+			       *own = closer->pid || side == SIDE_SERVER ? closer : opener;
+	const char *said = side == SIDE_SERVER ? v->server : v->agent;
+	struct program p = {.software = by_comm(closer), .sure = true};
 
 	if (p.software == SW_ANY && side == SIDE_CLIENT)
-		p.software = by_comm(&v->opener[0].proc);
+		p.software = by_comm(opener);
 	if (p.software == SW_ANY) {
-		p.software = by_word(side == SIDE_SERVER ? v->server : v->agent, side);
+		p.software = by_word(said, side);
 		p.sure = false;
+		p.stranger = p.software == SW_ANY && (said[0] || (own->pid && !is_interpreter(own->comm)));
 	}
 	return p;
 }
@@ -100,10 +107,10 @@ static struct likely likely(const struct habit *h, size_t n, uint64_t value, str
 {
 	struct likely l = {""};
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !p.stranger; i++)
 		if (value >= h[i].from && value <= h[i].to && (p.software == SW_ANY || p.software == h[i].software))
-			append(l.s, sizeof(l.s), "%s%s (%s)",
-			       l.s[0] ? " or " : "; by default so: ", software_name(h[i].software), h[i].how);
+			append(l.s, sizeof(l.s), "%s%s (%s)", l.s[0] ? " or " : "; the default of ",
+			       software_name(h[i].software), h[i].how);
 	return l;
 }
 
@@ -136,20 +143,27 @@ static void add_setting(struct finding *f, const struct setting *t)
 	SAY(m->precondition, "%s", t->precondition);
 }
 
+static void add_rows(struct finding *f, enum cure cure, enum software s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < REMEDIES_MAX; i++)
+		if (settings[i].cure == cure && settings[i].software == s)
+			add_setting(f, &settings[i]);
+}
+
 void remedy_settings(struct finding *f, enum cure cure, struct program p)
 {
-	bool all = p.software == SW_ANY || !has_setting(cure, p.software);
+	bool named = p.software != SW_ANY && has_setting(cure, p.software);
+	size_t room = named ? REMEDIES_MAX - 1 : REMEDIES_MAX;
 
-	for (size_t i = 0; !all && i < ARRAY_LEN(settings); i++)
-		if (settings[i].cure == cure && settings[i].software == p.software && f->n_remedies < REMEDIES_MAX)
-			add_setting(f, &settings[i]);
-	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < REMEDIES_MAX; i++) {
+	add_rows(f, cure, named ? p.software : SW_ANY);
+	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < room; i++) {
 		const struct setting *t = &settings[i];
-		bool last = t->software == SW_ANY; /* its place is kept, for those whose program is not in the list */
 
-		if (t->cure != cure || (!last && f->n_remedies == REMEDIES_MAX - 1))
+		if (t->cure != cure || t->software == SW_ANY || t->software == p.software)
 			continue;
-		if (last || all || (!p.sure && is_proxy(t->software) && t->software != p.software))
+		if (!named || (!p.sure && is_proxy(t->software)))
 			add_setting(f, t);
 	}
+	if (named)
+		add_rows(f, cure, SW_ANY);
 }

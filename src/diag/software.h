@@ -36,19 +36,20 @@ const char *software_name(enum software s); /* "" for SW_ANY */
 struct program {
 	enum software software; /* SW_ANY: not recognised */
 	bool sure;
+	bool stranger; /* it is known to be none of these: its process or its word names another */
 };
 struct program program_of(const struct service *v, enum side side);
 
 struct likely {
-	char s[160]; /* "; nginx does so by default (...)", "; X or Y ..."; "" nobody known */
+	char s[160]; /* "; the default of nginx (...)", "; the default of X (...) or Y (...)"; "" nobody known */
 };
-/* Of all programs, or of p if it is known. */
+/* Of all programs, or of p if it is known: what it said of itself counts for more than its habits. */
 struct likely likely_server_idle(nsec_t t, struct program p);
 struct likely likely_client_idle(nsec_t t, struct program p);
 struct likely likely_requests(uint32_t n, struct program p);
 
 /*
  * Adds the settings for this cure: that of p, and for whoever writes programs; where p is not sure those of the usual
- * proxies too; where it is unknown, of all programs.
+ * proxies too; where it is unknown, for whoever writes programs first, then of all programs as far as there is room.
  */
 void remedy_settings(struct finding *f, enum cure cure, struct program p);

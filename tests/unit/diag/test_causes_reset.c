@@ -62,7 +62,7 @@ TEST(RST004__unread_requests__warn)
 	f = closes_one("SERVER_ABORT_RST");
 	assert_int_equal(f->severity, SEV_WARN);
 	assert_int_equal(f->confidence, CONF_HIGH);
-	assert_says(f->remedies[0].action, "lingering_close");
+	assert_says(f->remedies[1].action, "lingering_close");
 }
 
 TEST(RST004__idle_connections_reset__medium)

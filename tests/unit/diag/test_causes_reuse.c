@@ -76,7 +76,7 @@ TEST(KA005__half_at_n_and_none_above__request_cap)
 	closes_many(9, SIDE_CLIENT, MS, 50);
 	f = closes_one("REQUEST_CAP 100");
 	assert_int_equal(f->confidence, CONF_HIGH);
-	assert_says(f->what, "by default so: nginx (keepalive_requests 100");
+	assert_says(f->what, "the default of nginx (keepalive_requests 100, before");
 	closes_many(1, SIDE_CLIENT, MS, 101);
 	closes_not("REQUEST_CAP");
 }

@@ -54,6 +54,32 @@ TEST(fingerprints__name_candidates__only_the_known_one_if_there_is_one)
 	assert_string_equal(likely_client_idle(75100 * MS, nobody).s, "");
 }
 
+/* The header wins over the fingerprint, also one that is not in the list. */
+TEST(fingerprints__somebody_else_was_named__silent)
+{
+	struct service v = {.server = "nginx/1.22.1"};
+
+	assert_string_equal(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "");
+	memcpy(v.server, "Jetty(9.4)", 11);
+	assert_string_equal(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "");
+	v = (struct service){.local = SIDE_SERVER};
+	assert_says(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "gunicorn");
+	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "python3"};
+	assert_says(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "gunicorn");
+	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "shop"};
+	assert_string_equal(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "");
+}
+
+TEST(settings__of_nobody_known__those_for_programmers_first)
+{
+	struct finding f = {0};
+
+	remedy_settings(&f, CURE_CLIENT_IDLE, (struct program){.software = SW_ANY});
+	assert_int_equal(f.n_remedies, REMEDIES_MAX);
+	assert_says(f.remedies[0].action, "Let the pool drop idle connections sooner");
+	assert_says(f.remedies[1].action, "Go:");
+}
+
 TEST(program__by_process_surely__by_what_was_said_perhaps)
 {
 	struct service v = {.server = "nginx/1.22.1", .agent = "Go-http-client/1.1"};
@@ -71,7 +97,8 @@ TEST(program__by_process_surely__by_what_was_said_perhaps)
 	assert_string_equal(software_name(SW_ANY), "");
 }
 
-RUN(T(settings__every_cure_has_one_for_programmers_and_all_fit), T(settings__a_known_program_gets_its_own),
+RUN(T(fingerprints__somebody_else_was_named__silent), T(settings__of_nobody_known__those_for_programmers_first),
+    T(settings__every_cure_has_one_for_programmers_and_all_fit), T(settings__a_known_program_gets_its_own),
     T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
     T(fingerprints__name_candidates__only_the_known_one_if_there_is_one),
     T(program__by_process_surely__by_what_was_said_perhaps))

@@ -141,7 +141,7 @@ TEST(services__each_with_its_verdict_proof_and_fix)
 		strstr(text, "10.0.0.2:80  60 connections; requests 1.0 each, 1 at most; server closed first 60"));
 	assert_non_null(strstr(text, "  CLOSE_PER_REQUEST_BY_SERVER the server closes after each request"));
 	assert_non_null(strstr(text, "    because   60 of 60 connections carried one request"));
-	assert_non_null(strstr(text, "    fix       nginx: keepalive_timeout 75s"));
+	assert_non_null(strstr(text, "    or        nginx: keepalive_timeout 75s"));
 	assert_non_null(strstr(text, "lastack explain KA001"));
 	assert_non_null(strstr(text, "  INSUFFICIENT 1 connection began and ended"));
 	free(text);
