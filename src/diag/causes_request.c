@@ -7,6 +7,7 @@
 enum { RETURNS_MIN = 10 }; /* connections of one client address: who comes back could have kept the last one */
 
 #define WHO_RAISE "plain HTTP to read who asked for the close, or the server's configuration"
+#define WHO_RAISE_LIVE "lastack pcap with plain HTTP, to read who asked for the close; or the server's configuration"
 
 /* Who asked for the close, as far as headers tell. */
 enum asker { ASKER_UNKNOWN, ASKER_CLIENT, ASKER_HTTP_10, ASKER_SERVER };
@@ -50,6 +51,7 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	const struct service *v = c->v;
 	const struct closes *k = &v->closes[SIDE_SERVER];
 	enum asker asker = asker_of(v);
+	const char *asks;
 	nsec_t rtt = samples_quantile(&v->rtt, 0.5), life = samples_quantile(&v->life, 0.5);
 	struct finding *f;
 
@@ -85,7 +87,11 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	case ASKER_UNKNOWN:
 		append(f->what, sizeof(f->what), "; whether the client asked for it cannot be seen%s",
 		       v->tls ? " through TLS" : "");
-		cause_doubt(f, rtt >= RTT_RACE ? CONF_HIGH : CONF_MEDIUM, WHO_RAISE);
+		cause_doubt(f, rtt >= RTT_RACE ? CONF_HIGH : CONF_MEDIUM,
+			    v->local == SIDE_NONE ? WHO_RAISE : WHO_RAISE_LIVE);
+		asks = remedy_asks(f, c->program[SIDE_CLIENT]);
+		if (asks)
+			append(f->what, sizeof(f->what), ", but %s", asks);
 		remedy_settings(f, CURE_KEEP, c->program[SIDE_SERVER]);
 		break;
 	}

@@ -108,8 +108,12 @@ static void say_linger(const struct cause *self, struct scene *c, enum side side
 	f->severity = haproxy ? SEV_INFO : SEV_WARN;
 
 	f->stage = haproxy ? STAGE_CHURN : STAGE_LOSING;
-	SAY(f->what, "%s closes with SO_LINGER and time 0: each close is a RST that throws unsent data away%s%s",
-	    closer_text(c, side).s, rate_of(c, n).s, haproxy ? "; haproxy does so after complete answers" : "");
+	if (haproxy)
+		SAY(f->what, "%s ends idle connections to its servers by RST%s, as haproxy does: nothing is lost",
+		    closer_text(c, side).s, rate_of(c, n).s);
+	else
+		SAY(f->what, "%s closes with SO_LINGER and time 0: each close is a RST that throws unsent data away%s",
+		    closer_text(c, side).s, rate_of(c, n).s);
 	if (sure)
 		SAY(f->evidence,
 		    "the kernel sent %s RSTs in close() with nothing unread (reason TCP_STATE), of %s closes",

@@ -167,3 +167,14 @@ void remedy_settings(struct finding *f, enum cure cure, struct program p)
 	if (named)
 		add_rows(f, cure, SW_ANY);
 }
+
+const char *remedy_asks(struct finding *f, struct program p)
+{
+	const char *who = p.software == SW_NGINX ? "nginx does so as a proxy by default, before 1.29.7"
+			  : p.software == SW_AB  ? "ab does so by default"
+						 : NULL;
+
+	if (p.sure && who)
+		add_rows(f, CURE_ASK, p.software);
+	return p.sure ? who : NULL;
+}

@@ -53,3 +53,6 @@ struct likely likely_requests(uint32_t n, struct program p);
  * proxies too; where it is unknown, for whoever writes programs first, then of all programs as far as there is room.
  */
 void remedy_settings(struct finding *f, enum cure cure, struct program p);
+
+/* A client that surely is one that asks for the close by default: adds what keeps it from that, and says so; else NULL. */
+const char *remedy_asks(struct finding *f, struct program p);

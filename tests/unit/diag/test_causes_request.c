@@ -42,6 +42,30 @@ TEST(KA001__round_trip_below_0_1_ms__medium)
 	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_MEDIUM);
 }
 
+/* Live, the headers are not read; who the client is tells something too. */
+TEST(KA001__client_that_asks_by_default__is_told_first)
+{
+	static const char *const who[] = {"ab", "nginx", "shop"};
+
+	for (size_t k = 0; k < ARRAY_LEN(who); k++) {
+		const struct finding *f;
+
+		closes_init();
+		for (unsigned i = 0; i < 120; i++) {
+			struct conn c = closes_next(SIDE_SERVER, 10 * US, 1);
+
+			c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+			c.opener.pid = c.local == SIDE_CLIENT ? 5 : 0;
+			SAY(c.opener.comm, "%s", who[k]);
+			closes_add(&c);
+		}
+		f = closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+		assert_says(f->raise, "lastack pcap");
+		assert_int_equal(strstr(f->what, "by default") != NULL, k < 2);
+		assert_int_equal(strstr(f->remedies[0].action, k == 0 ? "ab: -k" : "nginx as proxy") != NULL, k < 2);
+	}
+}
+
 TEST(KA001__nine_connections__insufficient)
 {
 	closes_init();
@@ -228,12 +252,13 @@ TEST(KA003__idle_closes__are_another_matter)
 	closes_not("CLOSE_PER_REQUEST");
 }
 
-RUN(T(KA001__server_closes_after_each__high_from_0_1_ms), T(KA001__round_trip_below_0_1_ms__medium),
-    T(KA001__nine_connections__insufficient), T(KA001__less_than_nine_in_ten_with_one_request__silent),
-    T(KA001__unused_connections__do_not_count), T(KA001__fin_not_prompt__medium_up_to_50_ms_then_silent),
-    T(KA001__times_exact_to_a_jiffy__are_given_one), T(KA001__long_answers__are_no_fault),
-    T(KA001__headers__tell_who_asked), T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one),
-    T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
-    T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),
-    T(KA002__every_client_comes_once__silent), T(KA002__agent__is_named_with_its_setting),
-    T(KA003__neither_six_in_ten__mixed), T(KA003__idle_closes__are_another_matter))
+RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes_after_each__high_from_0_1_ms),
+    T(KA001__round_trip_below_0_1_ms__medium), T(KA001__nine_connections__insufficient),
+    T(KA001__less_than_nine_in_ten_with_one_request__silent), T(KA001__unused_connections__do_not_count),
+    T(KA001__fin_not_prompt__medium_up_to_50_ms_then_silent), T(KA001__times_exact_to_a_jiffy__are_given_one),
+    T(KA001__long_answers__are_no_fault), T(KA001__headers__tell_who_asked),
+    T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one), T(KA001__http_2__not_decided),
+    T(KA002__client_closes_after_each__warns), T(KA002__one_in_three_seconds__is_a_health_check),
+    T(KA002__three_requests_in_one__silent), T(KA002__every_client_comes_once__silent),
+    T(KA002__agent__is_named_with_its_setting), T(KA003__neither_six_in_ten__mixed),
+    T(KA003__idle_closes__are_another_matter))

@@ -134,7 +134,7 @@ TEST(RST005__haproxy_towards_servers__harmless)
 		closes_add(&c);
 	}
 	assert_int_equal(closes_verdict("LINGER0")->severity, SEV_INFO);
-	assert_says(closes_verdict("LINGER0")->what, "haproxy[9] closes with SO_LINGER");
+	assert_says(closes_verdict("LINGER0")->what, "haproxy[9] ends idle connections to its servers by RST");
 }
 
 static void fin_then_rst(unsigned n, nsec_t later)

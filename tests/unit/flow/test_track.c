@@ -184,7 +184,7 @@ TEST(capture_lost_some__acknowledged__bytes_count_and_the_record_says_so)
 
 TEST(capture_lost_some__acknowledged_before_the_fin__the_gap_is_known)
 {
-	nsec_t gap;
+	nsec_t gap = 0;
 
 	asked_and_answered();
 	t.mute = true;
@@ -251,7 +251,7 @@ TEST(fin__not_captured__known_by_its_acknowledgement)
 
 TEST(fin__not_captured_but_its_bare_acknowledgement__has_that_time)
 {
-	nsec_t gap, stood;
+	nsec_t gap = 0, stood = 0;
 
 	asked_and_answered();
 	talk_wait(&t, 2 * NSEC_PER_S);
