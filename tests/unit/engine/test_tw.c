@@ -546,6 +546,19 @@ TEST(max_tw_buckets__recycle_oldest__the_oldest_makes_room)
 	EXPECT_TOOK(&r, TW_RECYCLED);
 }
 
+TEST(max_tw_buckets__all_of_them_due__they_end_and_none_is_recycled)
+{
+	RIG_WITH(r, .knobs = "net.ipv4.tcp_max_tw_buckets = 5\nengine.tw_full = recycle-oldest");
+	rig_listen(&r, 8);
+	for (uint16_t i = 0; i < 5; i++)
+		one_more(&r, (uint16_t)(1000 + i));
+	r.now += 61 * NSEC_PER_S; /* nobody calls la_advance() */
+	one_more(&r, 1005);
+	assert_in_range(twstore_count(r.e->tw[0]), 1, 5);
+	EXPECT_COUNT(&r, la_tw_recycled_full, 0);
+	EXPECT_TOOK(&r, TIMEOUT_FIN_WAIT_2);
+}
+
 TEST(max_tw_buckets__lowered__recycle_oldest_shrinks_the_store_and_keeps_the_new_one)
 {
 	RIG_WITH(r, .knobs = "engine.tw_full = recycle-oldest");
@@ -749,6 +762,7 @@ RUN(T(first_fin__gets_time_wait__the_other_end_none), T(orphan__becomes_a_record
     T(linger2_negative__no_fin_wait_2), T(fin_wait_2_record__text_syn_and_rst__end_it),
     T(fin_wait_2_record__answers_are_limited), T(max_tw_buckets__skip__newer_ones_vanish_and_the_peers_fin_is_reset),
     T(max_tw_buckets__skip__held_fd__the_fin_is_acked_once), T(max_tw_buckets__recycle_oldest__the_oldest_makes_room),
+    T(max_tw_buckets__all_of_them_due__they_end_and_none_is_recycled),
     T(max_tw_buckets__lowered__recycle_oldest_shrinks_the_store_and_keeps_the_new_one),
     T(store__capacity_is_a_limit_too), T(max_tw_buckets__refuse__connections_are_not_opened),
     T(tw_reuse__off__the_port_is_not_free), T(tw_reuse__after_the_delay__iss_and_clock_go_on),
