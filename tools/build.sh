@@ -16,7 +16,7 @@ quietly() {
 
 # What a connection's life runs: short ones with few and many TIME_WAITs, bulk, and hosts on bad networks.
 train() {
-	[ "$dir/build.ninja" -nt meson_options.txt ] || quietly meson setup --reconfigure "$dir" # an option that DIR does not know yet
+	[ -z "$(find meson_options.txt -newer "$dir/build.ninja")" ] || quietly meson setup --reconfigure "$dir" # an option that DIR does not know yet
 	quietly meson configure "$dir" -Dprofile=make
 	quietly ninja -C "$dir" --quiet lastack
 	find "$dir/src" -name '*.gcda' -delete
