@@ -380,8 +380,8 @@ struct service_text service_text(const struct service *s)
 const struct service *services_other_end(const struct services *s, const struct service *v)
 {
 	for (size_t i = 0; i < s->n && v->local != SIDE_NONE; i++)
-		if (s->v[i]->local == side_other(v->local) && s->v[i]->port == v->port &&
-		    s->v[i]->netns == v->netns && ip_eq(s->v[i]->addr, v->addr))
+		if (s->v[i]->local == side_other(v->local) && s->v[i]->port == v->port && s->v[i]->netns == v->netns &&
+		    ip_eq(s->v[i]->addr, v->addr))
 			return s->v[i];
 	return NULL;
 }
