@@ -14,7 +14,8 @@ static void check(void *arg, const struct conn *c)
 
 	(*n)++;
 	must(c->start && c->start <= c->end);
-	must((c->first == SIDE_NONE) == !(c->fin[0] || c->fin[1] || c->rst[0] || c->rst[1]));
+	must(c->first == SIDE_NONE || c->fin[0] || c->fin[1] || c->rst[0] || c->rst[1]);
+	must(c->first != SIDE_NONE || c->seen & SEEN_HOLES || !(c->fin[0] || c->fin[1] || c->rst[0] || c->rst[1]));
 	must((c->rst_kind == RST_NONE) == !(c->rst[0] || c->rst[1]));
 	must((c->how == END_OPEN) == !(c->seen & SEEN_END));
 	must(c->how != END_FIN || (c->fin[0] && c->fin[1]));
