@@ -6,6 +6,7 @@ enum { IDLE_N_MIN = 5, TICK_N_MIN = 10, CLUSTER_N_MIN = 20 };
 #define IDLE_SHARE 0.1 /* of all closes */
 #define IDLE_SPREAD 0.03 /* (p90 - p10) / p50: people are not that regular */
 #define CLUSTER_SHARE 0.6 /* of idle closes within that spread, when the rest has other reasons */
+#define IDLE_AT_ONCE 2.0 /* of one client: it could have used one of them again */
 #define TICK (NSEC_PER_S + NSEC_PER_S / 10) /* a server that looks once a second */
 #define TICK_LEAST (3 * NSEC_PER_S)
 
@@ -96,6 +97,12 @@ static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 	return ret->shape != SHAPE_NONE && is_share(s->seen, c->closed, IDLE_SHARE);
 }
 
+/* Connections of one client address that would idle at a time, if each stays for t. */
+static double idle_at_once(const struct scene *c, nsec_t t)
+{
+	return c->window_s > 0 ? (double)service_top_client(c->v) * (double)t / (double)NSEC_PER_S / c->window_s : 0;
+}
+
 static void judge_KA006(const struct cause *self, struct scene *c)
 {
 	struct idle t;
@@ -104,11 +111,22 @@ static void judge_KA006(const struct cause *self, struct scene *c)
 	if (!is_timeout(c, SIDE_SERVER, &t))
 		return;
 	f = say_timeout(self, c, SIDE_SERVER, &t);
+	if (c->v->keep_alive_s)
+		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
+	if (is_per_request(c) && idle_at_once(c, t.p50) >= IDLE_AT_ONCE) {
+		append(f->what, sizeof(f->what),
+		       "; each carried one request: %s opens another instead (a client object for each request, or "
+		       "answers never read)",
+		       closer_text(c, SIDE_CLIENT).s);
+		append(f->evidence, sizeof(f->evidence),
+		       "; one request in at least 90 %%; %s by one address in %s: %.0f idle at once (>= 2)",
+		       num(service_top_client(c->v)).s, seconds_text(c->window_s).s, idle_at_once(c, t.p50));
+		remedy_settings(f, CURE_REUSE, c->program[SIDE_CLIENT]);
+		return;
+	}
 	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50, c->program[SIDE_SERVER]).s);
 	if (!c->v->stale)
 		append(f->what, sizeof(f->what), "; harmless as long as clients drop them sooner");
-	if (c->v->keep_alive_s)
-		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
 	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);
 }
 

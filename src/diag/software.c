@@ -105,12 +105,24 @@ struct program program_of(const struct service *v, enum side side)
 
 static struct likely likely(const struct habit *h, size_t n, uint64_t value, struct program p)
 {
+	static const char others[] = " or others";
 	struct likely l = {""};
+	const size_t room = sizeof(l.s) - strlen(others);
 
-	for (size_t i = 0; i < n && !p.stranger; i++)
-		if (value >= h[i].from && value <= h[i].to && (p.software == SW_ANY || p.software == h[i].software))
-			append(l.s, sizeof(l.s), "%s%s (%s)", l.s[0] ? " or " : "; the default of ",
-			       software_name(h[i].software), h[i].how);
+	for (size_t i = 0; i < n && !p.stranger; i++) {
+		struct likely next = l;
+
+		if (value < h[i].from || value > h[i].to || (p.software != SW_ANY && p.software != h[i].software))
+			continue;
+		if (append(next.s, room, "%s%s (%s)", l.s[0] ? " or " : "; the default of ",
+			   software_name(h[i].software), h[i].how) +
+			    1 >=
+		    room) {
+			append(l.s, sizeof(l.s), "%s", others);
+			break;
+		}
+		l = next;
+	}
 	return l;
 }
 

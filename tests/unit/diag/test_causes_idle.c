@@ -17,6 +17,30 @@ TEST(KA006__constant_idle_time__is_the_timeout)
 	assert_says(f->evidence, "(p90 - p10) / median < 3 %");
 }
 
+TEST(KA006__one_request_each__the_client_leaves_them)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many(60, SIDE_SERVER, 5 * S, 1);
+	f = closes_one("SERVER_IDLE_TIMEOUT 5.00s");
+	assert_says(f->what, "opens another instead");
+	assert_says(f->remedies[0].action, "a pool of connections that outlives the request");
+	closes_init();
+	closes_many(30, SIDE_SERVER, 5 * S, 1);
+	closes_many(30, SIDE_SERVER, 5 * S, 2);
+	f = closes_one("SERVER_IDLE_TIMEOUT 5.00s");
+	assert_null(strstr(f->what, "opens another"));
+}
+
+TEST(KA006__one_request_each__seldom__nothing_to_use_again)
+{
+	closes_init();
+	closes_step = 10 * S;
+	closes_many(60, SIDE_SERVER, 5 * S, 1);
+	assert_null(strstr(closes_one("SERVER_IDLE_TIMEOUT 5.00s")->what, "opens another"));
+}
+
 TEST(KA006__four__too_few)
 {
 	closes_init();
@@ -268,7 +292,8 @@ TEST(KA010__longer_ones_survived__is_no_limit)
 	closes_not("MIDDLEBOX_IDLE_DROP");
 }
 
-RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__four__too_few),
+RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__one_request_each__the_client_leaves_them),
+    T(KA006__one_request_each__seldom__nothing_to_use_again), T(KA006__four__too_few),
     T(KA006__less_than_a_tenth_of_the_closes__silent), T(KA006__spread_of_people__silent),
     T(KA006__spread_at_3_percent__the_edge), T(KA006__looked_at_once_a_second__medium),
     T(KA006__most_at_one_value_the_rest_elsewhere__medium), T(KA006__half_a_second_or_less__is_no_idle_close),

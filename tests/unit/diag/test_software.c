@@ -48,6 +48,7 @@ TEST(fingerprints__name_candidates__only_the_known_one_if_there_is_one)
 	assert_null(strstr(likely_server_idle(75100 * MS, nginx).s, "aiohttp"));
 	assert_says(likely_server_idle(6000 * MS, nobody).s, "Node.js");
 	assert_string_equal(likely_server_idle(7 * S, nobody).s, "");
+	assert_says(likely_server_idle(5 * S, nobody).s, "Varnish (timeout_idle 5) or others"); /* not cut in a name */
 	assert_says(likely_requests(101, nobody).s, "Apache httpd");
 	assert_string_equal(likely_requests(101, nginx).s, "");
 	assert_string_equal(likely_requests(102, nobody).s, "");

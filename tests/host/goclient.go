@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+// goclient URL MODE N CONCURRENT: net/http as programs use it, rightly and wrongly. It makes N requests, CONCURRENT at a time, then
+// lingers for the time in LINGER (a Go duration) and exits.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// What is never read must not be collected either.
+var unread = make(chan *http.Response, 1<<16)
+
+func once(mode, url string, client *http.Client) error {
+	if mode == "transport-each" {
+		client = &http.Client{Transport: &http.Transport{}}
+	}
+	r, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	switch mode {
+	case "never-read":
+		unread <- r
+		return nil
+	case "close-unread":
+		return r.Body.Close()
+	}
+	if _, err = io.Copy(io.Discard, r.Body); err != nil {
+		return err
+	}
+	return r.Body.Close()
+}
+
+func main() {
+	url, mode := os.Args[1], os.Args[2]
+	n, _ := strconv.Atoi(os.Args[3])
+	concurrent, _ := strconv.Atoi(os.Args[4])
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	switch mode {
+	case "pool":
+		transport.MaxIdleConnsPerHost = concurrent
+	case "no-keep-alive":
+		transport.DisableKeepAlives = true
+	}
+	client := &http.Client{Transport: transport}
+	var all sync.WaitGroup
+	for i := 0; i < concurrent; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for j := 0; j < n/concurrent; j++ {
+				if err := once(mode, url, client); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+			}
+		}()
+	}
+	all.Wait()
+	linger, _ := time.ParseDuration(os.Getenv("LINGER"))
+	time.Sleep(linger)
+}
