@@ -59,18 +59,18 @@ def bare(verdict):
 
 
 def holed(name, label, octets):
-    """Three in ten packets lost: what is missing was not seen, so nothing wrong is said with more than low confidence."""
+    """Two or three in ten packets lost: what is missing was not seen, so nothing wrong is said with more than low confidence."""
     head, packets = frames(octets)
     wanted = {bare(w) for w in wanted_of(label)} | {'INSUFFICIENT'}
     wrong = set()
-    for seed in range(4):
+    for seed, lost in enumerate((0.3, 0.2, 0.3, 0.2)):
         rng = random.Random(seed)
-        rest = head + b''.join(p for p in packets if rng.random() >= 0.3)
+        rest = head + b''.join(p for p in packets if rng.random() >= lost)
         for options in ((), ('--no-headers',)):
             found, error = verdicts(rest, *options)
             wrong |= {error} if found is None else {f'{f["verdict"]} is said, {f["confidence"]}' for f in found['findings']
                                                    if bare(f['verdict']) not in wanted and f['confidence'] != 'low'}
-    ok(f'{name}, three in ten lost', sorted(wrong))
+    ok(f'{name}, two or three in ten lost', sorted(wrong))
 
 
 def poor(name, label, octets):

@@ -69,6 +69,17 @@ void talk_odd(struct talk *t, enum side by, unsigned flags, seq_t seq, seq_t ack
 	put(t, by, &s);
 }
 
+void talk_again(struct talk *t, enum side by, unsigned flags, const void *text, size_t len)
+{
+	struct seg s = segment(t, by, flags);
+
+	s.seq = seq_sub(t->nxt[by], (uint32_t)len);
+	s.ack = t->nxt[1 - (int)by];
+	s.text = text;
+	s.len = (uint32_t)len;
+	put(t, by, &s);
+}
+
 void talk_open(struct talk *t)
 {
 	talk_seg(t, SIDE_CLIENT, F_SYN, NULL, 0);

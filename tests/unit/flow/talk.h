@@ -24,6 +24,9 @@ void talk_seg(struct talk *t, enum side by, unsigned flags, const void *text, si
 /* The same with numbers of its own; nothing is remembered. */
 void talk_odd(struct talk *t, enum side by, unsigned flags, seq_t seq, seq_t ack, size_t len);
 
+/* The newest text of that side once more: len octets that end where it has got to. */
+void talk_again(struct talk *t, enum side by, unsigned flags, const void *text, size_t len);
+
 void talk_open(struct talk *t); /* three segments */
 void talk_say(struct talk *t, enum side by, const char *text); /* and the other side acknowledges it */
 void talk_send(struct talk *t, enum side by, const void *text, size_t len); /* the same with any octets */
