@@ -46,6 +46,14 @@ static void doubt_unit(struct finding *f, const struct scene *c)
 			    "requests or a handshake and one request");
 }
 
+/* Who closes is told by an alert before the FIN, which may be among what was not seen. */
+static void doubt_tls(struct finding *f, const struct scene *c)
+{
+	if (c->v->tls && is_share(c->v->holes, c->v->conns, HOLES_MANY))
+		cause_doubt(f, CONF_LOW,
+			    "a source that loses nothing: who said close_notify first was not always seen");
+}
+
 static void judge_KA001(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
@@ -66,6 +74,7 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 		cause_doubt(f, CONF_MEDIUM, "a look while the server is less busy: it takes its time to close");
 	SAY(f->what, "%s closes after each request%s", closer_text(c, SIDE_SERVER).s, rate_of(c, c->used).s);
 	doubt_unit(f, c);
+	doubt_tls(f, c);
 	switch (asker) {
 	case ASKER_CLIENT:
 		append(f->verdict, sizeof(f->verdict), " (client asked)");
@@ -128,6 +137,7 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	if (asker_of(v) == ASKER_UNKNOWN && v->headers)
 		append(f->what, sizeof(f->what), "; neither side had asked for the close");
 	doubt_unit(f, c);
+	doubt_tls(f, c);
 	if (c->program[SIDE_CLIENT].software == SW_ANY || c->program[SIDE_CLIENT].software == SW_GO)
 		cause_doubt(f, CONF_HIGH,
 			    "the client's code: a response that is not read to its end looks the same (Go)");
@@ -161,6 +171,7 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	SAY(f->what, "a connection for each request%s; both ends know that it is over and race to close it",
 	    rate_of(c, c->used).s);
 	doubt_unit(f, c);
+	doubt_tls(f, c);
 	cause_doubt(f, CONF_MEDIUM, "a round trip above 0.1 ms: then the one who decides closes first");
 	remedy_settings(f, asker_of(c->v) == ASKER_SERVER ? CURE_KEEP : CURE_ASK,
 			asker_of(c->v) == ASKER_SERVER ? c->program[SIDE_SERVER] : c->program[SIDE_CLIENT]);

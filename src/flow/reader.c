@@ -51,6 +51,17 @@ static void server_says(struct reader *r, struct conn *c)
 	r->client_spoke = r->client_greeted = false;
 }
 
+/* Where the next record begins is not known any more once parts were not captured, but an alert is sent by itself. */
+static void note_alert(const struct reader *r, struct conn *c, enum side by, nsec_t at, struct text_span t)
+{
+	bool notified = r->proto == PROTO_TLS ? r->voice[by].notified : tls_is_alert(t);
+
+	if (!notified)
+		c->notify[by] = 0;
+	else if (!c->notify[by])
+		c->notify[by] = at;
+}
+
 void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, struct text_span t)
 {
 	enum heard what;
@@ -60,6 +71,8 @@ void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, stru
 	what = read_text(r, c, by, t);
 	if (tls_carries_http2(r))
 		c->seen |= SEEN_HTTP2;
+	if (c->seen & SEEN_TLS)
+		note_alert(r, c, by, at, t);
 	if (what == HEARD_CONTROL)
 		return;
 	if (c->first == SIDE_NONE)

@@ -37,6 +37,7 @@ struct voice { /* of one side */
 	uint8_t heard; /* enum heard of the record that left belongs to */
 	bool changed_cipher, greeted_after, sent_data;
 	uint8_t n_data; /* records of data, up to SETTINGS_WITHIN */
+	bool notified; /* the newest one is an alert */
 	bool settled; /* one was as long as HTTP/2's acknowledgement of settings */
 };
 
@@ -84,3 +85,6 @@ bool http2_begins(struct text_span t);
 bool tls_carries_http2(const struct reader *r);
 enum heard tls_text(struct reader *r, enum side by, struct text_span t);
 enum heard http2_text(struct reader *r, enum side by, struct text_span t);
+
+/* Nothing but one alert, as long as they are in TLS 1.3 where its type is encrypted. No state is needed, so it can be told late. */
+bool tls_is_alert(struct text_span t);

@@ -82,6 +82,16 @@ static enum heard data_heard(struct reader *r, enum side by, uint32_t len)
 	return len == TLS13_ALERT_LEN ? HEARD_CONTROL : HEARD_DATA;
 }
 
+bool tls_is_alert(struct text_span t)
+{
+	uint32_t len;
+
+	if (t.kept < TLS_HEAD || t.at[1] != 3)
+		return false;
+	len = get16(t.at + 3);
+	return t.len == TLS_HEAD + len && (t.at[0] == TLS_ALERT || (t.at[0] == TLS_DATA && len == TLS13_ALERT_LEN));
+}
+
 /* False: no head of a record. */
 static bool tls_head(struct reader *r, enum side by)
 {
@@ -91,6 +101,7 @@ static bool tls_head(struct reader *r, enum side by)
 	if (v->line[1] != 3 || len > TLS_RECORD_MAX)
 		return false;
 	v->left = len;
+	v->notified = false;
 	switch (v->line[0]) {
 	case TLS_CHANGE_CIPHER:
 		v->changed_cipher = true;
@@ -101,10 +112,12 @@ static bool tls_head(struct reader *r, enum side by)
 		v->heard = HEARD_HANDSHAKE;
 		return true;
 	case TLS_ALERT:
+		v->notified = true;
 		v->heard = HEARD_CONTROL;
 		return true;
 	case TLS_DATA:
 		v->heard = (uint8_t)data_heard(r, by, len);
+		v->notified = v->heard == HEARD_CONTROL;
 		return true;
 	default:
 		return false;

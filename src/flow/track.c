@@ -224,7 +224,9 @@ static void new_text(struct flow *f, enum side by, const struct frame *fr, nsec_
 	h->max = to;
 	h->tail_unseen = h->one_unseen = false;
 	went_on(f, by, 0);
-	if (c->first == other(by) && !f->late_at) {
+	if (c->first == other(by) && tls_is_alert((struct text_span){fr->text, fr->kept, fr->len})) {
+		f->late_alert = true;
+	} else if (c->first == other(by) && !f->late_at) {
 		f->late_at = at;
 		f->late_from = from;
 	}
@@ -287,7 +289,7 @@ static enum rst_kind kind_of(const struct flow *f, enum side by, const struct fr
 	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
 	const seq_t peer_text = peer->fin ? seq_sub(peer->max, 1) : peer->max;
 
-	if (f->late_at && own->fin)
+	if ((f->late_at || f->late_alert) && own->fin)
 		return RST_LATE_DATA;
 	if (!(fr->flags & F_ACK)) /* it answers a segment (RFC 9293 3.10.7.1); who closes sets ACK */
 		return own->fin || peer->fin ? RST_OTHER : RST_NO_SOCKET;

@@ -80,6 +80,7 @@ struct flow {
 	nsec_t syn_at; /* 0: not seen, or sent twice: no round trip can be told */
 	nsec_t late_at; /* text sent after the other side's FIN, not acknowledged */
 	seq_t late_from;
+	bool late_alert; /* a TLS alert was: it asks for nothing */
 	bool unsure; /* the first FIN may have been the second: what the other side sent before it was not captured */
 	struct { /* text after a silence, not acknowledged yet */
 		nsec_t gap;

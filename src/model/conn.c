@@ -22,6 +22,17 @@ nsec_t conn_closed_at(const struct conn *c)
 	return c->first == SIDE_NONE ? 0 : earlier(c->fin[c->first], c->rst[c->first]);
 }
 
+enum side conn_closer(const struct conn *c)
+{
+	nsec_t closed = conn_closed_at(c), own, others;
+
+	if (!closed)
+		return c->first;
+	own = c->notify[c->first];
+	others = c->notify[side_other(c->first)];
+	return others && others <= closed && !(own && own <= others) ? side_other(c->first) : c->first;
+}
+
 bool conn_gap(const struct conn *c, nsec_t *ret)
 {
 	nsec_t closed = conn_closed_at(c), last = c->last_data[SIDE_CLIENT];

@@ -82,6 +82,8 @@ struct conn {
 	bool crossed; /* each sent its FIN before it had the other's: both keep a TIME_WAIT */
 	nsec_t fin[2], rst[2]; /* when that side sent its first FIN, its first RST */
 	enum rst_kind rst_kind; /* of the earliest RST */
+	nsec_t notify
+		[2]; /* when that side told by a TLS alert that it will say no more (close_notify). 0: it did not, or unknown */
 
 	/* what it carried */
 	uint64_t bytes[2]; /* data sent by that side */
@@ -91,8 +93,9 @@ struct conn {
 	uint32_t requests, responses; /* HTTP/1 messages, 1xx not counted; before the first FIN or RST */
 	nsec_t last_data[2]; /* newest data of that side before the first FIN or RST */
 	bool unanswered; /* when the first FIN or RST was sent a request stood without its whole answer */
-	nsec_t half_close_data; /* newest data of the other side after the first FIN, accepted by its sender; 0: none */
-	nsec_t late_data; /* first data of the other side after the first FIN, answered with a RST; 0: none */
+	/* of the other side after the first FIN, a TLS alert not counted; 0: none, or it is not known that it was no alert */
+	nsec_t half_close_data; /* its newest data, accepted by the FIN's sender */
+	nsec_t late_data; /* its first data, answered with a RST */
 	nsec_t rtt; /* of the handshake, as seen where the source stood; 0: unknown */
 
 	/* idle times: nothing sent by either side, then data. Durations. */
@@ -119,6 +122,12 @@ bool conn_is_whole(const struct conn *c);
 
 /* When the first FIN or RST was sent; 0 if none was, or it is not known by whom. */
 nsec_t conn_closed_at(const struct conn *c);
+
+/*
+ * Who began to close: the one who said so before anybody sent a FIN or RST (close_notify), else c->first. Under TLS the
+ * other side hears of it and may be the quicker one to send a FIN.
+ */
+enum side conn_closer(const struct conn *c);
 
 /*
  * The idle time before the first FIN or RST: since the newest data of either side, or since the beginning if there were

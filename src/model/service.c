@@ -196,24 +196,32 @@ static bool is_stale(const struct conn *c)
 	       gap > CLOSE_PROMPT + c->grain;
 }
 
-static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
+/* Who decided, and when. */
+static void count_begun(struct closes *k, const struct conn *c, struct rng *rng)
 {
-	nsec_t gap, ignored, fin = c->fin[c->first], rst = c->rst[c->first];
+	nsec_t gap;
 	bool known = conn_gap(c, &gap), used = conn_requests(c) > 0 || !(c->seen & SEEN_SYN);
 
 	k->fin++;
 	k->single += conn_is_whole(c) && conn_requests(c) == 1;
 	k->unused += !used;
 	k->prompt += known && used && gap <= CLOSE_PROMPT + c->grain;
-	k->late_data += c->late_data != 0;
-	k->half_close += c->half_close_data != 0;
-	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA &&
-			   !(c->seen & SEEN_VAGUE);
 	if (known && used) {
 		samples_add(&k->gap, gap, rng);
 		if (gap > CLOSE_IDLE && !c->unanswered) /* who gives up waiting was not idle */
 			samples_add(&k->idle, gap, rng);
 	}
+}
+
+/* What followed the FIN. */
+static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
+{
+	nsec_t ignored, fin = c->fin[c->first], rst = c->rst[c->first];
+
+	k->late_data += c->late_data != 0;
+	k->half_close += c->half_close_data != 0;
+	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA &&
+			   !(c->seen & SEEN_VAGUE);
 	/* a client that shut down its half awaits the answer: nobody ignores it */
 	if (!c->half_close_data && !c->late_data && !(c->first == SIDE_CLIENT && c->unanswered) &&
 	    conn_fin_ignored(c, &ignored))
@@ -229,16 +237,29 @@ static void count_rst(struct closes *k, const struct conn *c)
 	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && conn_gap(c, &gap) && gap <= RST_PROMPT;
 }
 
+/* A RST to a peer that has said that it will say no more, and so to whoever had its answer: as good as a FIN. */
+static bool was_told(const struct conn *c)
+{
+	nsec_t told = c->notify[side_other(c->first)];
+
+	return told && told <= c->rst[c->first];
+}
+
 static void count_close(struct services *s, struct service *v, const struct conn *c)
 {
 	struct closes *k = &v->closes[c->first];
+	enum side closer = conn_closer(c);
 
-	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first]))
+	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first])) {
+		count_begun(&v->closes[closer], c, &s->rng);
 		count_fin(k, c, &s->rng);
-	else if (c->rst[c->first])
+	} else if (c->rst[c->first] && was_told(c)) {
+		count_begun(&v->closes[closer], c, &s->rng);
+	} else if (c->rst[c->first]) {
 		count_rst(k, c);
-	else
+	} else {
 		return;
+	}
 	k->unanswered += c->unanswered;
 	if (c->first == c->local)
 		talker_add(k->by, &c->closer);

@@ -49,7 +49,10 @@ struct client { /* a client's address */
 	uint64_t over; /* at least n - over */
 };
 
-/* What one side did when it was the first to close. */
+/*
+ * What one side did when it was the first to close. Of fin, and their gaps: who began, by a FIN or by a TLS close_notify
+ * before it (conn_closer()); everything else: who sent the first FIN or RST.
+ */
 struct closes {
 	uint64_t fin, rst; /* connections closed first by this side, with a FIN, with a RST */
 	uint64_t single; /* of fin: whole ones that had carried one request */

@@ -60,6 +60,7 @@ static void json_live(struct json *j, const struct conn *c)
 static void json_conn(struct json *j, const struct conn *c, int64_t to_wall_ns)
 {
 	struct conn_why why = conn_why(c);
+	enum side closer = conn_closer(c);
 	nsec_t gap;
 
 	kv_time(j, "start", (c->seen & SEEN_SYN) ? c->start : 0, to_wall_ns);
@@ -70,6 +71,7 @@ static void json_conn(struct json *j, const struct conn *c, int64_t to_wall_ns)
 	json_kv_bool(j, "whole", conn_is_whole(c));
 	json_kv_str(j, "how", conn_end_name(c->how));
 	json_kv_str(j, "first", c->first == SIDE_NONE ? NULL : side_name(c->first));
+	json_kv_str(j, "began", closer == SIDE_NONE ? NULL : side_name(closer));
 	json_kv_str(j, "rst_kind", c->rst_kind == RST_NONE ? NULL : rst_kind_name(c->rst_kind));
 	kv_name(j, "why", why.s);
 	json_kv_bool(j, "crossed", c->crossed);

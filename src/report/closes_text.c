@@ -31,6 +31,8 @@ struct conn_why conn_why(const struct conn *c)
 	}
 	if (c->late_data)
 		snprintf(w.s, sizeof(w.s), "data came after the close");
+	else if (conn_closer(c) != c->first)
+		snprintf(w.s, sizeof(w.s), "the %s said close_notify", side_name(conn_closer(c)));
 	else if (c->how == END_RST && c->rst_kind < N_RST_KINDS && c->rst_kind != RST_OTHER)
 		snprintf(w.s, sizeof(w.s), "%s", rst_words(c->rst_kind));
 	else if (c->unanswered)

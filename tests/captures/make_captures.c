@@ -147,6 +147,40 @@ static void tls_per_request(void)
 	}
 }
 
+/* The server keeps nothing and says so; its clients are quicker to send a FIN. */
+static void tls_goodbye(void)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		connection(i * 0.06);
+		tls_open();
+		tls_exchange();
+		tls_farewell(SIDE_SERVER);
+		talk_close(&t, SIDE_CLIENT);
+	}
+}
+
+/* The server closes what is idle for 5 s; the pool looks later, and its good-bye meets nobody. */
+static void tls_late_goodbye(void)
+{
+	static const uint8_t alert[5 + 19] = {23, 3, 3, 0, 19};
+
+	for (unsigned i = 0; i < 60; i++) {
+		connection(i * 0.7);
+		tls_open();
+		for (unsigned n = rng_below(&rng, 6); n < 6; n++) {
+			tls_exchange();
+			wait_s(spread(1.5));
+		}
+		tls_exchange();
+		wait_s(5 + spread(0.004));
+		tls_farewell(SIDE_SERVER);
+		talk_fin(&t, SIDE_SERVER);
+		wait_s(spread(0.8));
+		talk_seg(&t, SIDE_CLIENT, F_ACK | F_PSH, alert, sizeof(alert));
+		talk_odd(&t, SIDE_SERVER, F_RST, t.nxt[SIDE_SERVER], seq(0), 0);
+	}
+}
+
 /* A box that forgets connections after 350 s and answers for the server. */
 static void middlebox(void)
 {
@@ -380,6 +414,8 @@ static const struct made {
 	{"half-close", half_close, PCAP_US, DLT_RAW_IP, .snap = 0},
 	{"tls-idle", tls_idle, PCAP_NS, DLT_SLL2, .copies = 2},
 	{"tls-per-request", tls_per_request, PCAPNG_US, DLT_ETHERNET, .snap = 128},
+	{"tls-goodbye", tls_goodbye, PCAP_US, DLT_ETHERNET, .v6 = true, .snap = 128},
+	{"tls-late-goodbye", tls_late_goodbye, PCAPNG_NS, DLT_SLL},
 	{"middlebox", middlebox, PCAP_SWAPPED, DLT_ETHERNET, .vlans = VLANS_ONE},
 	{"middlebox-silent", middlebox_silent, PCAP_NS, DLT_ETHERNET, .v6 = true},
 	{"long-poll", long_poll, PCAPNG_NS, DLT_SLL, .v6 = true},

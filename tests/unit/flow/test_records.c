@@ -106,6 +106,75 @@ TEST(tls_13__farewell__is_no_data)
 	assert_false(h.v[0].unanswered);
 }
 
+TEST(tls__close_notify_then_the_other_sides_fin__who_began_is_known)
+{
+	for (unsigned is_13 = 0; is_13 < 2; is_13++) {
+		opened();
+		if (is_13)
+			handshake_13();
+		else
+			handshake_12();
+		record(SIDE_CLIENT, DATA, 300);
+		record(SIDE_SERVER, DATA, 3000);
+		record(SIDE_SERVER, is_13 ? DATA : ALERT, is_13 ? ALERT_13 : 26);
+		talk_close(&t, SIDE_CLIENT);
+		assert_int_equal(heard_one(&h)->first, SIDE_CLIENT);
+		assert_int_equal(h.v[0].notify[SIDE_CLIENT], 0);
+		assert_int_equal(conn_closer(&h.v[0]), SIDE_SERVER);
+	}
+}
+
+/* A warning, or two octets that look like one. */
+TEST(tls__alert_and_more__was_no_farewell)
+{
+	opened();
+	handshake_13();
+	record(SIDE_CLIENT, DATA, 300);
+	record(SIDE_SERVER, DATA, ALERT_13);
+	record(SIDE_SERVER, DATA, 3000);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(heard_one(&h)->notify[SIDE_SERVER], 0);
+	assert_int_equal(conn_closer(&h.v[0]), SIDE_CLIENT);
+}
+
+TEST(tls__answer_and_alert_in_one_segment__both_are_read)
+{
+	uint8_t text[5 + 100 + 5 + 26] = {DATA, 3, 3, 0, 100, [105] = ALERT, 3, 3, 0, 26};
+
+	opened();
+	handshake_12();
+	record(SIDE_CLIENT, DATA, 300);
+	talk_send(&t, SIDE_SERVER, text, sizeof(text));
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(exchanges_of_data(), 1);
+	assert_int_equal(conn_closer(&h.v[0]), SIDE_SERVER);
+}
+
+/* The server closed what was idle; much later the pool looks, says good-bye and meets a RST: no request was lost. */
+TEST(tls__alert_after_the_servers_fin__is_no_late_data)
+{
+	static const uint8_t alert[] = {DATA, 3, 3, 0, ALERT_13, [5 + ALERT_13 - 1] = 0},
+			     longer[] = {DATA, 3, 3, 0, ALERT_13 + 1, [5 + ALERT_13] = 0};
+
+	for (unsigned is_request = 0; is_request < 2; is_request++) {
+		opened();
+		handshake_13();
+		record(SIDE_CLIENT, DATA, 300);
+		record(SIDE_SERVER, DATA, 3000);
+		talk_wait(&t, 5 * NSEC_PER_S);
+		talk_fin(&t, SIDE_SERVER);
+		talk_wait(&t, NSEC_PER_S);
+		if (is_request)
+			talk_seg(&t, SIDE_CLIENT, F_ACK | F_PSH, longer, sizeof(longer));
+		else
+			talk_seg(&t, SIDE_CLIENT, F_ACK | F_PSH, alert, sizeof(alert));
+		talk_odd(&t, SIDE_SERVER, F_RST, t.nxt[SIDE_SERVER], seq(0), 0);
+		assert_int_equal(heard_one(&h)->rst_kind, RST_LATE_DATA);
+		assert_int_equal(h.v[0].late_data != 0, is_request);
+		assert_int_equal(h.v[0].half_close_data, 0);
+	}
+}
+
 /* As nginx 1.22 and curl 7.88 open it: preface and settings, headers, both acknowledgements (9 octets and what encryption adds). */
 TEST(tls__http2_inside__known_by_both_acknowledgements_of_settings)
 {
@@ -210,7 +279,9 @@ TEST(http2__settings_and_pings__are_no_exchanges)
 }
 
 RUN(T(tls_12__handshake_and_two_requests__told_apart), T(tls_13__tickets_before_and_after_the_request__one_exchange),
-    T(tls_13__farewell__is_no_data), T(tls__http2_inside__known_by_both_acknowledgements_of_settings),
-    T(tls__one_short_record__is_not_http2), T(tls__only_the_handshake__no_request),
-    T(tls__records_across_segments__the_same), T(tls__a_length_that_cannot_be__only_turns_are_counted),
-    T(http2__settings_and_pings__are_no_exchanges))
+    T(tls_13__farewell__is_no_data), T(tls__close_notify_then_the_other_sides_fin__who_began_is_known),
+    T(tls__alert_and_more__was_no_farewell), T(tls__answer_and_alert_in_one_segment__both_are_read),
+    T(tls__alert_after_the_servers_fin__is_no_late_data),
+    T(tls__http2_inside__known_by_both_acknowledgements_of_settings), T(tls__one_short_record__is_not_http2),
+    T(tls__only_the_handshake__no_request), T(tls__records_across_segments__the_same),
+    T(tls__a_length_that_cannot_be__only_turns_are_counted), T(http2__settings_and_pings__are_no_exchanges))

@@ -54,6 +54,23 @@ TEST(closed_at__the_first_fin_or_rst_of_the_side_that_closed_first)
 	assert_int_equal(conn_closed_at(&c), 0);
 }
 
+TEST(closer__who_said_close_notify_before_any_fin__else_who_sent_the_first)
+{
+	struct conn c = closed_by(SIDE_CLIENT, 20, 30, 50);
+
+	assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+	c.notify[SIDE_SERVER] = 51;
+	assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+	c.notify[SIDE_SERVER] = 50;
+	assert_int_equal(conn_closer(&c), SIDE_SERVER);
+	c.notify[SIDE_CLIENT] = 50;
+	assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+	c.notify[SIDE_SERVER] = 49;
+	assert_int_equal(conn_closer(&c), SIDE_SERVER);
+	c.first = SIDE_NONE;
+	assert_int_equal(conn_closer(&c), SIDE_NONE);
+}
+
 TEST(gap__from_the_newest_data_of_either_side)
 {
 	struct conn c = closed_by(SIDE_SERVER, 20, 30, 50);
@@ -146,7 +163,9 @@ TEST(names__are_known_for_every_value)
 }
 
 RUN(T(zeroed__is_a_record_of_which_nothing_is_known), T(whole__began_and_ended_while_we_looked),
-    T(closed_at__the_first_fin_or_rst_of_the_side_that_closed_first), T(gap__from_the_newest_data_of_either_side),
-    T(gap__data_that_seem_later_by_less_than_the_grain__none), T(gap__without_data__from_the_beginning_if_it_was_seen),
+    T(closed_at__the_first_fin_or_rst_of_the_side_that_closed_first),
+    T(closer__who_said_close_notify_before_any_fin__else_who_sent_the_first),
+    T(gap__from_the_newest_data_of_either_side), T(gap__data_that_seem_later_by_less_than_the_grain__none),
+    T(gap__without_data__from_the_beginning_if_it_was_seen),
     T(requests__responses_where_headers_were_read_else_exchanges_without_tls),
     T(fin_ignored__until_the_other_side_answers_or_the_end), T(names__are_known_for_every_value))

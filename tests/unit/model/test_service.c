@@ -182,6 +182,48 @@ TEST(closes__rst_without_fin__by_kind)
 	services_done(&all);
 }
 
+TEST(closes__close_notify_before_the_fin__is_the_close)
+{
+	struct conn c = whole(S, 10 * S, 1);
+
+	services_init(&all, 6);
+	c.first = SIDE_CLIENT;
+	c.fin[SIDE_CLIENT] = c.fin[SIDE_SERVER];
+	c.notify[SIDE_SERVER] = c.fin[SIDE_SERVER];
+	add(&c);
+	assert_int_equal(only()->closes[SIDE_SERVER].fin, 1);
+	assert_int_equal(only()->closes[SIDE_SERVER].gap.seen, 1);
+	assert_int_equal(only()->closes[SIDE_SERVER].ignored.seen, 0);
+	assert_int_equal(only()->closes[SIDE_CLIENT].fin, 0);
+	assert_int_equal(only()->closes[SIDE_CLIENT].ignored.seen, 1);
+	services_done(&all);
+}
+
+TEST(closes__rst_to_who_said_close_notify__loses_nothing)
+{
+	struct conn c = whole(S, 10 * S, 1);
+	const struct closes *k;
+
+	services_init(&all, 6);
+	c.rst[SIDE_SERVER] = c.fin[SIDE_SERVER];
+	memset(c.fin, 0, sizeof(c.fin));
+	c.how = END_RST;
+	c.rst_kind = RST_UNREAD;
+	c.notify[SIDE_CLIENT] = c.rst[SIDE_SERVER];
+	add(&c);
+	k = only()->closes;
+	assert_int_equal(k[SIDE_CLIENT].fin, 1);
+	assert_int_equal(k[SIDE_SERVER].rst, 0);
+	c.notify[SIDE_SERVER] = c.rst[SIDE_SERVER] - 1; /* both did */
+	add(&c);
+	assert_int_equal(k[SIDE_SERVER].fin, 1);
+	assert_int_equal(k[SIDE_SERVER].rst, 0);
+	c.notify[SIDE_CLIENT]++; /* too late to be meant */
+	add(&c);
+	assert_int_equal(k[SIDE_SERVER].rst, 1);
+	services_done(&all);
+}
+
 TEST(stale__request_after_an_idle_close_met_a_rst)
 {
 	struct conn c = whole(S, 10 * S, 3);
@@ -409,6 +451,7 @@ TEST(spans__mass_close_is_dense_and_replaces_nothing)
 RUN(T(services__one_for_each_address_port_side_and_namespace), T(services__past_the_limit__are_counted),
     T(requests__are_counted_over_whole_connections), T(closes__prompt_at_2_ms__idle_above_half_a_second),
     T(closes__fin_then_rst_by_the_same_side_within_1_ms), T(closes__rst_without_fin__by_kind),
+    T(closes__close_notify_before_the_fin__is_the_close), T(closes__rst_to_who_said_close_notify__loses_nothing),
     T(stale__request_after_an_idle_close_met_a_rst), T(headers__who_asked_for_the_close), T(names__the_majority_wins),
     T(talkers__the_most_frequent_first__nobody_is_guessed), T(clients__the_most_frequent_is_found_among_many),
     T(ignored__how_long_a_fin_stood__not_where_something_was_still_due), T(open__with_a_fin__is_still_closing),
