@@ -5,7 +5,7 @@
 set -u
 
 BUILD='build-essential meson ninja-build pkg-config python3 libmnl-dev libjansson-dev libbpf-dev libpcap-dev clang bpftool libcmocka-dev libncurses-dev'
-CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light haproxy redis-server apache2-utils wrk tmux xz-utils tshark python3-scapy golang-go'
+CHECK='procps clang-format clang-tidy libclang-rt-14-dev iproute2 nftables net-tools codespell shellcheck mandoc git curl nginx-light haproxy redis-server apache2-utils wrk tmux xz-utils tshark python3-scapy golang-go gunicorn nodejs'
 
 missing() {
 	for p in "$@"; do

@@ -8,13 +8,15 @@ enum { IDLE_N_MIN = 5, TICK_N_MIN = 10, CLUSTER_N_MIN = 20 };
 #define CLUSTER_SHARE 0.6 /* of idle closes within that spread, when the rest has other reasons */
 #define IDLE_AT_ONCE 2.0 /* of one client: it could have used one of them again */
 #define TICK (NSEC_PER_S + NSEC_PER_S / 10) /* a server that looks once a second */
-#define TICK_LEAST (3 * NSEC_PER_S)
+#define TICK_LEAST_SERVER (2 * NSEC_PER_S)
+#define TICK_LEAST_CLIENT (3 * NSEC_PER_S) /* people think for so long */
 
 enum shape { SHAPE_NONE, SHAPE_TIMER, SHAPE_CLUSTER, SHAPE_TICK };
 
 struct idle {
 	enum shape shape;
 	nsec_t p10, p50, p90;
+	nsec_t t; /* the timeout: what most waited; of a tick, the shortest */
 	size_t within; /* samples of the cluster */
 };
 
@@ -35,7 +37,7 @@ static size_t densest(const nsec_t v[], size_t n, nsec_t *ret_at)
 	return most;
 }
 
-static struct idle idle_of(const struct samples *s)
+static struct idle idle_of(const struct samples *s, nsec_t tick_least)
 {
 	nsec_t v[SAMPLES], middle;
 	size_t n = samples_sorted(s, v), within = densest(v, n, &middle);
@@ -44,15 +46,16 @@ static struct idle idle_of(const struct samples *s)
 	if (n < IDLE_N_MIN)
 		return r;
 	r.p10 = samples_quantile(s, 0.1);
-	r.p50 = samples_quantile(s, 0.5);
+	r.p50 = r.t = samples_quantile(s, 0.5);
 	r.p90 = samples_quantile(s, 0.9);
 	if ((double)(r.p90 - r.p10) < IDLE_SPREAD * (double)r.p50) {
 		r.shape = SHAPE_TIMER;
 	} else if (n >= CLUSTER_N_MIN && is_share(within, n, CLUSTER_SHARE)) {
 		r.shape = SHAPE_CLUSTER;
-		r.p50 = middle;
-	} else if (n >= TICK_N_MIN && r.p10 >= TICK_LEAST && r.p90 - r.p10 <= TICK) {
+		r.t = middle;
+	} else if (n >= TICK_N_MIN && r.p10 >= tick_least && r.p90 - r.p10 <= TICK) {
 		r.shape = SHAPE_TICK;
+		r.t = v[0];
 	}
 	return r;
 }
@@ -63,9 +66,10 @@ static struct finding *say_timeout(const struct cause *self, struct scene *c, en
 	struct finding *f = cause_found(c, self, side, s->seen);
 	f->severity = SEV_INFO;
 
-	SAY(f->verdict, "%s %.2fs", self->verdict, (double)t->p50 / (double)NSEC_PER_S);
-	SAY(f->what, "%s closes connections that were idle for %s: %s of %s closes", closer_text(c, side).s,
-	    gap_text(t->p50).s, num(s->seen).s, num(c->closed).s);
+	SAY(f->verdict, "%s %.2fs", self->verdict, (double)t->t / (double)NSEC_PER_S);
+	SAY(f->what, "%s closes connections that were idle for %s%s: %s of %s closes", closer_text(c, side).s,
+	    gap_text(t->t).s, t->shape == SHAPE_TICK ? " and up to a second more" : "", num(s->seen).s,
+	    num(c->closed).s);
 	SAY(f->evidence,
 	    "%s closed after > 0.5 s of silence (>= 5, and >= 10 %% of %s closes); idle p10 %s, median %s, p90 %s",
 	    num(s->seen).s, num(c->closed).s, gap_text(t->p10).s, gap_text(t->p50).s, gap_text(t->p90).s);
@@ -87,7 +91,7 @@ static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 {
 	const struct samples *s = &c->v->closes[side].idle;
 
-	*ret = idle_of(s);
+	*ret = idle_of(s, side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT);
 	/*
 	 * Closed together: by timers if the idle times lie closer together than the closes do, which then follow requests
 	 * that came together. Else by something that happened just then.
@@ -113,18 +117,18 @@ static void judge_KA006(const struct cause *self, struct scene *c)
 	f = say_timeout(self, c, SIDE_SERVER, &t);
 	if (c->v->keep_alive_s)
 		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
-	if (is_per_request(c) && idle_at_once(c, t.p50) >= IDLE_AT_ONCE) {
+	if (c->unit == 1 && is_per_request(c) && idle_at_once(c, t.t) >= IDLE_AT_ONCE) {
 		append(f->what, sizeof(f->what),
 		       "; each carried one request: %s opens another instead (a client object for each request, or "
 		       "answers never read)",
 		       closer_text(c, SIDE_CLIENT).s);
 		append(f->evidence, sizeof(f->evidence),
 		       "; one request in at least 90 %%; %s by one address in %s: %.0f idle at once (>= 2)",
-		       num(service_top_client(c->v)).s, seconds_text(c->window_s).s, idle_at_once(c, t.p50));
+		       num(service_top_client(c->v)).s, seconds_text(c->window_s).s, idle_at_once(c, t.t));
 		remedy_settings(f, CURE_REUSE, c->program[SIDE_CLIENT]);
 		return;
 	}
-	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.p50, c->program[SIDE_SERVER]).s);
+	append(f->what, sizeof(f->what), "%s", likely_server_idle(t.t, c->program[SIDE_SERVER]).s);
 	if (!c->v->stale)
 		append(f->what, sizeof(f->what), "; harmless as long as clients drop them sooner");
 	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);
@@ -146,7 +150,7 @@ static void judge_KA007(const struct cause *self, struct scene *c)
 	if (!is_timeout(c, SIDE_CLIENT, &t))
 		return;
 	f = say_timeout(self, c, SIDE_CLIENT, &t);
-	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.p50, c->program[SIDE_CLIENT]).s);
+	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.t, c->program[SIDE_CLIENT]).s);
 	cause_doubt(f, CONF_MEDIUM, "the client's code: a program that waits so long before it closes looks the same");
 	remedy_settings(f, CURE_POOL, c->program[SIDE_CLIENT]);
 }
@@ -188,7 +192,7 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 	    num(n).s);
 	if (is_timeout(c, SIDE_SERVER, &t))
 		append(f->evidence, sizeof(f->evidence), "; the server closes after %s, the pool keeps longer",
-		       gap_text(t.p50).s);
+		       gap_text(t.t).s);
 	remedy_settings(f, CURE_CLIENT_IDLE, c->program[SIDE_CLIENT]);
 	if (f->n_remedies < REMEDIES_MAX)
 		finding_remedy(

@@ -601,6 +601,65 @@ def clients_in_python():
     in_new_namespace(body)
 
 
+def left_idle(port, n, requests=2):
+    """n connections of so many requests, one after another in 2 s, left until the server closes them."""
+    def load():
+        socks = []
+        for _ in range(n):
+            socks.append(socket.create_connection(('127.0.0.1', port)))
+            request(socks[-1], requests)
+            select.select([], [], [], 2 / n)
+        for s in socks:
+            s.settimeout(30)
+            while s.recv(4096):
+                pass
+            s.close()
+    return load
+
+
+WSGI = """def app(environ, start):
+    start('200 OK', [('Content-Length', '5')])
+    return [b'hello']
+"""
+
+
+@test()
+def gunicorn_with_workers_that_keep_nothing_and_threads_that_wait_2_s():
+    def body():
+        need('gunicorn')
+        with tempfile.TemporaryDirectory() as d, contextlib.ExitStack() as servers:
+            with open(os.path.join(d, 'hello.py'), 'w', encoding='ascii') as f:
+                f.write(WSGI)
+            for port, command, more in ((8020, ['gunicorn'], []), (8021, ['gunicorn'], ['--threads', '2']),
+                                        (8022, ['/usr/bin/python3', '-m', 'gunicorn'], ['--threads', '2'])):
+                servers.enter_context(server(port, *command, '--chdir', d, '--bind', f'127.0.0.1:{port}', *more, 'hello:app'))
+            found = with_service([
+                ('on 127.0.0.1:8020', left_idle(8020, 60, 1), ['CLOSE_PER_REQUEST_BY_SERVER']),
+                ('on 127.0.0.1:8021', left_idle(8021, 30), ['SERVER_IDLE_TIMEOUT']),
+                ('on 127.0.0.1:8022', left_idle(8022, 30), ['SERVER_IDLE_TIMEOUT'])])
+        told = {f['service']: f for f in found[1]}
+        assert told['on 127.0.0.1:8020']['remedies'][0]['action'].startswith('gunicorn: --worker-class gthread'), told
+        for service in ('on 127.0.0.1:8021', 'on 127.0.0.1:8022'):
+            assert 'the default of gunicorn (--keep-alive 2, threads)' in told[service]['what'], told[service]
+    in_new_namespace(body)
+
+
+NODE_SERVER = "require('http').createServer((_, answer) => answer.end('hello')).listen(8020, '127.0.0.1')"
+
+
+@test()
+def node_and_its_timeout():
+    def body():
+        need('node')
+        with server(8020, 'node', '-e', NODE_SERVER):
+            found = with_service([('on 127.0.0.1:8020', left_idle(8020, 30), ['SERVER_IDLE_TIMEOUT'])])
+        f = next(f for f in found[1] if f['service'] == 'on 127.0.0.1:8020')
+        assert 'the default of Node.js (keepAliveTimeout 5 s' in f['what'], f
+        assert f['process'].startswith('node['), f
+        assert f['remedies'][0]['action'].startswith('node: server.keepAliveTimeout'), f
+    in_new_namespace(body)
+
+
 GO_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'goclient.go')
 
 

@@ -31,6 +31,9 @@ TEST(KA006__one_request_each__the_client_leaves_them)
 	closes_many(30, SIDE_SERVER, 5 * S, 2);
 	f = closes_one("SERVER_IDLE_TIMEOUT 5.00s");
 	assert_null(strstr(f->what, "opens another"));
+	closes_init();
+	closes_many(60, SIDE_SERVER, 5 * S, 2); /* two requests, or a handshake and one */
+	assert_null(strstr(closes_one("SERVER_IDLE_TIMEOUT 5.00s")->what, "opens another"));
 }
 
 TEST(KA006__one_request_each__seldom__nothing_to_use_again)
@@ -89,6 +92,23 @@ TEST(KA006__looked_at_once_a_second__medium)
 		closes_many(1, SIDE_SERVER, 5 * S + (nsec_t)i * 17 * MS, 2);
 	assert_int_equal(closes_one("SERVER_IDLE_TIMEOUT")->confidence, CONF_MEDIUM);
 	assert_says(closes_one("SERVER_IDLE_TIMEOUT")->evidence, "once a second");
+}
+
+TEST(KA006__looked_at_once_a_second__the_shortest_is_the_timeout)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 30; i++) /* gunicorn's threads, as measured */
+		closes_many(1, SIDE_SERVER, 2 * S + MS + (nsec_t)i * 33 * MS, 2);
+	f = closes_one("SERVER_IDLE_TIMEOUT 2.00s");
+	assert_int_equal(f->confidence, CONF_MEDIUM);
+	assert_says(f->what, "idle for 2.00 s and up to a second more");
+	assert_says(f->what, "gunicorn");
+	closes_init();
+	for (unsigned i = 0; i < 30; i++)
+		closes_many(1, SIDE_SERVER, 2 * S - 150 * MS + (nsec_t)i * 33 * MS, 2);
+	closes_not("SERVER_IDLE_TIMEOUT");
 }
 
 TEST(KA006__most_at_one_value_the_rest_elsewhere__medium)
@@ -296,6 +316,7 @@ RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__one_request_each__the
     T(KA006__one_request_each__seldom__nothing_to_use_again), T(KA006__four__too_few),
     T(KA006__less_than_a_tenth_of_the_closes__silent), T(KA006__spread_of_people__silent),
     T(KA006__spread_at_3_percent__the_edge), T(KA006__looked_at_once_a_second__medium),
+    T(KA006__looked_at_once_a_second__the_shortest_is_the_timeout),
     T(KA006__most_at_one_value_the_rest_elsewhere__medium), T(KA006__half_a_second_or_less__is_no_idle_close),
     T(KA006__requests_together_closed_together__a_timer_all_the_same),
     T(KA006__closed_together_whenever_the_last_request_was__is_no_timer), T(KA006__began_before_we_looked__counts_too),
