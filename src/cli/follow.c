@@ -14,16 +14,9 @@ static nsec_t monotonic(void)
 	return (nsec_t)t.tv_sec * NSEC_PER_S + (nsec_t)t.tv_nsec;
 }
 
-static uint64_t lost_so_far(const struct follow *f)
-{
-	struct trace_lost lost = trace_lost(f->trace);
-
-	return lost.records + lost.sockets + lost.events;
-}
-
 static int counts_begin(const struct follow *f, struct follow_counts *k)
 {
-	*k = (struct follow_counts){.since = monotonic(), .lost_before = lost_so_far(f)};
+	*k = (struct follow_counts){.since = monotonic(), .lost_before = trace_lost_conns(f->trace)};
 	services_init(&k->services, k->since ^ (uint64_t)getpid());
 	k->services.live = true;
 	return closers_new(&k->closers);
@@ -94,7 +87,10 @@ int follow_step(struct follow *f)
 
 const struct closers *follow_closers(const struct follow *f) { return f->trace ? f->counts[0].closers : NULL; }
 
-uint64_t follow_lost(const struct follow *f) { return f->trace ? lost_so_far(f) - f->counts[0].lost_before : 0; }
+uint64_t follow_lost(const struct follow *f)
+{
+	return f->trace ? trace_lost_conns(f->trace) - f->counts[0].lost_before : 0;
+}
 
 int follow_judge(struct follow *f, const struct snapshot *s, struct findings *to)
 {

@@ -107,7 +107,7 @@ static int end_trace(struct progress *p, struct observation *o)
 		return 0;
 	for (int again = 0; again < 2; again++) /* some ends are understood only a moment later */
 		tick(p, 1);
-	p->services->lost = trace_lost(p->trace).records + trace_lost(p->trace).sockets + trace_lost(p->trace).events;
+	p->services->lost = trace_lost_conns(p->trace);
 	services_window(p->services, o->s[0].taken_at, now->taken_at);
 	return 0;
 }

@@ -105,6 +105,7 @@ static void summary_json(struct tracing *t, const struct findings *f, struct tra
 	json_kv_uint(&j, "schema", 1);
 	json_kv_uint(&j, "lost_records", lost.records);
 	json_kv_uint(&j, "lost_sockets", lost.sockets);
+	json_kv_uint(&j, "lost_ends", lost.ends);
 	json_kv_uint(&j, "lost_events", lost.events);
 	report_services_json(&j, &t->services, f);
 	json_object_end(&j);
@@ -117,7 +118,8 @@ static int summarise(struct tracing *t, int *ret_worst)
 	struct findings f = {.v = NULL};
 
 	services_window(&t->services, t->from, clock_ns(CLOCK_MONOTONIC));
-	t->services.lost = lost.records + lost.sockets + lost.events;
+	t->services.lost = trace_lost_conns(t->trace);
+	t->services.unseen = lost.events;
 	if (causes_diagnose(&t->services, NULL, &f) != 0)
 		return complain(EXIT_INTERNAL, "out of memory");
 	if (t->json)

@@ -127,7 +127,8 @@ struct services {
 	size_t n;
 	uint64_t conns; /* records handed over */
 	uint64_t dropped; /* of those: of services past SERVICES_MAX */
-	uint64_t lost; /* what the source could not hand over, as it says itself */
+	uint64_t lost; /* connections that the source could not hand over, as it says itself */
+	uint64_t unseen; /* events of connections that it did not see: some of their details may be wrong */
 	bool live; /* from BPF; else from captures */
 	nsec_t from, to; /* the time looked at: set by services_window(), else first start and last end */
 	struct hash_key key;

@@ -223,6 +223,13 @@ struct trace_lost trace_lost(const struct trace *t)
 {
 	struct trace_lost lost = trace_load_lost(t->load);
 
-	lost.events += t->gone;
+	lost.ends = t->gone;
 	return lost;
+}
+
+uint64_t trace_lost_conns(const struct trace *t)
+{
+	struct trace_lost lost = trace_lost(t);
+
+	return lost.records + lost.sockets + lost.ends;
 }

@@ -34,3 +34,4 @@ enum { TRACE_TICK_MS = 40 }; /* the ring holds many times what ends in that time
 
 struct trace_parts trace_parts(const struct trace *t);
 struct trace_lost trace_lost(const struct trace *t);
+uint64_t trace_lost_conns(const struct trace *t); /* connections, or ends of them: of them nothing is known */

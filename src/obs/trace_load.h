@@ -38,9 +38,10 @@ int trace_load_rest(const struct trace_load *l);
 uint64_t trace_load_gone(const struct trace_load *l, nsec_t before);
 int trace_load_ring(const struct trace_load *l); /* file descriptor of the map */
 
-/* Records that found the ring full, sockets that found the table full, events but changes of state that came while the same program ran.
- */
 struct trace_lost {
-	uint64_t records, sockets, events;
+	uint64_t records, sockets; /* that found the ring full, the table full */
+	uint64_t ends; /* that nobody was told of: of sockets that are there no more when the trace ends */
+	uint64_t
+		events; /* reads, retransmissions and RSTs that came while the same program ran: details of some connection */
 };
 struct trace_lost trace_load_lost(const struct trace_load *l);

@@ -211,7 +211,15 @@ TEST(services__what_was_lost_is_said)
 	fill(&s, &f);
 	s.lost = 7;
 	RENDER(text, out, report_services_text(out, &s, &f, &brief));
-	assert_non_null(strstr(text, "7 more were lost on the way"));
+	assert_non_null(strstr(text, "7 more could not be followed: figures are too low"));
+	assert_null(strstr(text, "missed"));
+	free(text);
+	s.lost = 0;
+	s.unseen = 8;
+	RENDER(events, out, report_services_text(out, &s, &f, &brief));
+	text = events;
+	assert_null(strstr(text, "followed"));
+	assert_non_null(strstr(text, "8 reads, RSTs or retransmissions were missed"));
 	free(text);
 	findings_done(&f);
 	services_done(&s);
