@@ -88,7 +88,7 @@ struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when
 	__u32 sent_ago, read_ago; /* jiffies since data went out, came in, now; for ends without a FIN */
 	__u32 ack_ago; /* jiffies since the peer acknowledged anything */
 	__u32 silence; /* as in struct track, if there was no FIN */
-	__u32 pad;
+	__u16 unread, unsent; /* numbers behind SOCKET_UNREAD, SOCKET_UNSENT, at most 65,535 */
 };
 
 struct event_proc { /* comes before the first event that names the pid */

@@ -251,6 +251,8 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 	t->bytes = fin ? sent : received(tp, false);
 }
 
+static __always_inline __u16 at_most_16_bits(__u32 v) { return v < 0xffff ? v : 0xffff; }
+
 /* What is read from the socket itself. fin: the peer's has come. */
 static __always_inline void fill(struct event_close *e, struct sock *sk, struct tcp_sock *tp, const struct track *t,
 				 bool fin)
@@ -260,6 +262,8 @@ static __always_inline void fill(struct event_close *e, struct sock *sk, struct 
 
 	e->socket = (fin ? SOCKET_FIN_RECEIVED : 0) | (linger && !sk->sk_lingertime ? SOCKET_LINGER_0 : 0) |
 		    (has_unread(tp, fin) ? SOCKET_UNREAD : 0) | (tp->snd_una != tp->write_seq ? SOCKET_UNSENT : 0);
+	e->unread = has_unread(tp, fin) ? at_most_16_bits(tp->rcv_nxt - tp->copied_seq - fin) : 0;
+	e->unsent = at_most_16_bits(tp->write_seq - tp->snd_una);
 	e->error = sk->sk_err;
 	/* The port was given back already, but the socket still has its name. None there either: it never got one. */
 	e->t.lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);

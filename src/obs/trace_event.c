@@ -202,19 +202,48 @@ static void never_open(const struct event_close *e, struct conn *c)
 	}
 }
 
+/*
+ * As long as a TLS alert, of which close_notify is one, and nothing else: 1.3 (RFC 8446 5.2), 1.2 with AES-GCM or CCM (RFC 5288,
+ * 6655), 1.2 with ChaCha20 (RFC 7905). What it says is not read here: it may have been a request, too.
+ */
+static bool is_alert(uint32_t octets) { return octets == 24 || octets == 31 || octets == 23; }
+
+/* Data came after the first FIN, of the side that had not sent it, and more than an alert. */
+static bool has_late_data(const struct event_close *e)
+{
+	uint64_t all = e->track.flags & TRACK_FIRST_PEER ? e->sent : e->received;
+
+	return (e->track.flags & TRACK_LATE) && !is_alert((uint32_t)all - e->track.bytes);
+}
+
+/* Data of ours that the peer has not acknowledged; a FIN takes a number, too. */
+static uint32_t on_its_way(const struct event_close *e)
+{
+	const bool fin = e->from == K_FIN_WAIT1 || e->from == K_LAST_ACK || e->from == K_CLOSING;
+
+	return e->unsent - (uint32_t)(fin && e->unsent);
+}
+
 static void how_reset(const struct trace_source *s, const struct event_close *e, struct conn *c)
 {
 	enum side peer = side_other(c->local);
-	bool late = (e->track.flags & TRACK_FIRST_PEER) && (e->track.flags & TRACK_LATE);
+	bool closed = e->track.flags & TRACK_FIRST_PEER, late = closed && (e->track.flags & TRACK_LATE);
 
-	reset_by(c, peer, late ? RST_LATE_DATA : RST_OTHER, e->now);
-	if (late)
+	/* what was on its way when the FIN came is answered so, too */
+	reset_by(c, peer, late || (closed && on_its_way(e)) ? RST_LATE_DATA : RST_OTHER, e->now);
+	if (late && has_late_data(e))
 		c->late_data = ago(s, e->now, e->late_ago, e->track.at[2]);
+	if (c->first == peer && !closed && is_alert(on_its_way(e)))
+		c->notify[c->local] = e->now;
 }
 
 /* close() that sends a RST instead of a FIN. */
 static void how_cut(const struct event_close *e, struct conn *c)
 {
+	if (is_alert(e->unread)) { /* the peer was done */
+		c->notify[side_other(c->local)] = e->now;
+		c->unanswered = false;
+	}
 	reset_by(c, c->local,
 		 e->socket & SOCKET_LINGER_0 ? RST_LINGER_0
 		 : e->socket & SOCKET_UNREAD ? RST_UNREAD
@@ -246,7 +275,7 @@ static void set_how(const struct trace_source *s, const struct event_close *e, s
 		if (!(flags & (TRACK_FIRST_LOCAL | TRACK_FIRST_PEER)))
 			c->first = SIDE_NONE;
 	}
-	if (c->how == END_FIN && (flags & TRACK_LATE))
+	if (c->how == END_FIN && has_late_data(e))
 		c->half_close_data = ago(s, e->now, e->late_ago, e->track.at[2]);
 }
 
@@ -267,7 +296,7 @@ bool trace_close(const struct trace_source *s, const struct event_close *e, stru
 	set_procs(s, e, ret);
 	if (done)
 		set_how(s, e, ret);
-	else if (e->track.flags & TRACK_LATE)
+	else if (has_late_data(e))
 		ret->half_close_data = ago(s, e->now, e->late_ago, e->track.at[2]);
 	return true;
 }

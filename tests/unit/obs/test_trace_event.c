@@ -209,11 +209,77 @@ TEST(close_wait__rst_after_we_wrote__late_data)
 	assert_int_equal(made(&e).late_data, 1100 * MS + 1);
 }
 
+/* TLS 1.3, 1.2 with ChaCha20 or AES-GCM: so long is a close_notify. */
+static const uint8_t alerts[] = {24, 23, 31};
+
+TEST(close_wait__rst_after_we_wrote_an_alert__no_late_data)
+{
+	struct event_close e = usual();
+
+	e.from = 8;
+	e.track.flags = TRACK_SYN | TRACK_FIRST_PEER | TRACK_RESET | TRACK_LATE;
+	e.track.bytes = 1000;
+	for (size_t i = 0; i < ARRAY_LEN(alerts); i++) {
+		e.sent = 1000 + alerts[i];
+		assert_int_equal(made(&e).rst_kind, RST_LATE_DATA);
+		assert_int_equal(made(&e).late_data, 0);
+	}
+	e.sent = 1000 + 25;
+	assert_true(made(&e).late_data);
+}
+
+/* It was on its way when the FIN came, and meets nobody. */
+TEST(close_wait__rst_while_data_of_ours_were_not_acknowledged__answers_them)
+{
+	struct event_close e = usual();
+
+	e.from = 8;
+	e.track.flags = TRACK_SYN | TRACK_FIRST_PEER | TRACK_RESET;
+	assert_int_equal(made(&e).rst_kind, RST_OTHER);
+	e.unsent = 80;
+	assert_int_equal(made(&e).rst_kind, RST_LATE_DATA);
+	assert_int_equal(made(&e).late_data, 0);
+	e.from = 9; /* nothing but our FIN */
+	e.unsent = 1;
+	assert_int_equal(made(&e).rst_kind, RST_OTHER);
+	e.unsent = 24 + 1;
+	assert_int_equal(conn_closer(&(struct conn[]){made(&e)}[0]), SIDE_SERVER);
+}
+
+TEST(rst__alert_unread_or_on_its_way__who_sent_it_began_to_close)
+{
+	struct event_close ours = cut(), theirs = cut();
+	struct conn c;
+
+	ours.socket = SOCKET_UNREAD;
+	ours.track.flags |= TRACK_UNANSWERED;
+	theirs.track.flags = TRACK_SYN | TRACK_RESET;
+	for (size_t i = 0; i < ARRAY_LEN(alerts); i++) {
+		ours.unread = theirs.unsent = alerts[i];
+		c = made(&ours);
+		assert_int_equal(c.first, SIDE_CLIENT);
+		assert_int_equal(conn_closer(&c), SIDE_SERVER);
+		assert_false(c.unanswered);
+		c = made(&theirs);
+		assert_int_equal(c.first, SIDE_SERVER);
+		assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+	}
+	ours.unread = theirs.unsent = 25;
+	c = made(&ours);
+	assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+	assert_true(c.unanswered);
+	c = made(&theirs);
+	assert_int_equal(conn_closer(&c), SIDE_SERVER);
+}
+
 TEST(half_close__data_after_the_fin__taken)
 {
 	struct event_close e = usual();
 
 	e.track.flags |= TRACK_LATE | TRACK_SHUTDOWN;
+	e.track.bytes = (uint32_t)e.received - 24; /* an alert */
+	assert_int_equal(made(&e).half_close_data, 0);
+	e.track.bytes = (uint32_t)e.received - 100;
 	e.late_ago = 3;
 	assert_int_equal(made(&e).half_close_data, 1188 * MS);
 	assert_int_equal(made(&e).call, CALL_SHUTDOWN);
@@ -409,7 +475,9 @@ RUN(T(client__closes_first_with_close__everything_is_told),
     T(server__peer_closes_first__closer_is_who_answered_the_fin),
     T(orphan__goes_to_a_small_socket__the_peers_fin_is_unknown), T(both__fin_at_once__crossed),
     T(close__with_linger_0__rst_of_ours), T(established__rst_from_the_peer__nobody_here_closed),
-    T(close_wait__rst_after_we_wrote__late_data), T(half_close__data_after_the_fin__taken),
+    T(close_wait__rst_after_we_wrote__late_data), T(close_wait__rst_after_we_wrote_an_alert__no_late_data),
+    T(close_wait__rst_while_data_of_ours_were_not_acknowledged__answers_them),
+    T(rst__alert_unread_or_on_its_way__who_sent_it_began_to_close), T(half_close__data_after_the_fin__taken),
     T(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it), T(time_wait__answers_data__a_record_of_its_own),
     T(connect__refused__failed_open), T(connect__no_port_left__eaddrnotavail),
     T(established__gave_up__timeout_with_its_silence),
