@@ -66,7 +66,10 @@ bool conn_fin_ignored(const struct conn *c, nsec_t *ret)
 		answer = c->end; /* else the kernel has answered for a process that is gone, or nobody saw the answer */
 	if (answer < fin)
 		return false;
-	*ret = answer - fin;
+	/* A FIN waits behind data that the peer does not read: until FIN_WAIT_1 ends it is not the peer's turn. */
+	if (c->local == c->first && c->in_state[ST_FIN_WAIT_1] > answer - fin)
+		return false;
+	*ret = answer - fin - (c->local == c->first ? c->in_state[ST_FIN_WAIT_1] : 0);
 	return true;
 }
 

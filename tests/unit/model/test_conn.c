@@ -138,6 +138,15 @@ TEST(fin_ignored__until_the_other_side_answers_or_the_end)
 	c.fin[SIDE_CLIENT] = 70;
 	assert_true(conn_fin_ignored(&c, &t));
 	assert_int_equal(t, 20);
+	c.in_state[ST_FIN_WAIT_1] = 5; /* the client's own */
+	c.local = SIDE_CLIENT;
+	assert_true(conn_fin_ignored(&c, &t));
+	assert_int_equal(t, 20);
+	c.local = SIDE_SERVER;
+	assert_true(conn_fin_ignored(&c, &t));
+	assert_int_equal(t, 15);
+	c.in_state[ST_FIN_WAIT_1] = 21; /* the FIN never came there */
+	assert_false(conn_fin_ignored(&c, &t));
 	c.fin[SIDE_SERVER] = 0; /* it closed with a RST */
 	c.rst[SIDE_SERVER] = 50;
 	assert_false(conn_fin_ignored(&c, &t));
