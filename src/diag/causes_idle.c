@@ -107,6 +107,14 @@ static double idle_at_once(const struct scene *c, nsec_t t)
 	return c->window_s > 0 ? (double)service_top_client(c->v) * (double)t / (double)NSEC_PER_S / c->window_s : 0;
 }
 
+/* Requests that came too late show that the client did mean to use them again. */
+static bool is_left_idle(const struct scene *c, nsec_t t)
+{
+	bool late = c->v->stale || c->v->late_alone || (c->other && (c->other->stale || c->other->late_alone));
+
+	return !late && c->unit == 1 && is_per_request(c) && idle_at_once(c, t) >= IDLE_AT_ONCE;
+}
+
 static void judge_KA006(const struct cause *self, struct scene *c)
 {
 	struct idle t;
@@ -117,7 +125,7 @@ static void judge_KA006(const struct cause *self, struct scene *c)
 	f = say_timeout(self, c, SIDE_SERVER, &t);
 	if (c->v->keep_alive_s)
 		append(f->evidence, sizeof(f->evidence), "; it announces Keep-Alive: timeout=%u", c->v->keep_alive_s);
-	if (c->unit == 1 && is_per_request(c) && idle_at_once(c, t.t) >= IDLE_AT_ONCE) {
+	if (is_left_idle(c, t.t)) {
 		append(f->what, sizeof(f->what),
 		       "; each carried one request: %s opens another instead (a client object for each request, or "
 		       "answers never read)",

@@ -30,6 +30,42 @@ const struct cause cause_KA011 = {
 	.judge = judge_KA011,
 };
 
+static void say_closers(struct finding *f, const struct scene *c)
+{
+	const struct closes *client = &c->v->closes[SIDE_CLIENT], *server = &c->v->closes[SIDE_SERVER];
+	double closed = (double)c->closed;
+
+	SAY(f->evidence, "no inequality held: one request in %s; of %s closes the client began %s, the server %s",
+	    percent_text((double)c->v->by_requests[1], (double)c->used).s, num(c->closed).s,
+	    percent_text((double)(client->fin + client->rst), closed).s,
+	    percent_text((double)(server->fin + server->rst), closed).s);
+	if (client->rst + server->rst)
+		append(f->evidence, sizeof(f->evidence), "; %s by RST",
+		       percent_text((double)(client->rst + server->rst), closed).s);
+	if (c->mass)
+		append(f->evidence, sizeof(f->evidence), "; closed together, as when a program ends");
+}
+
+#define FAILED_SHARE 0.5 /* of connections: what was opened is the lesser part */
+
+static void say_failed(struct finding *f, const struct service *v)
+{
+	SAY(f->what, "%s of %s connections could not be opened", num(v->failed).s, num(v->conns).s);
+	if (v->refused)
+		append(f->what, sizeof(f->what), "; %s refused by a RST: nothing listens there, or a firewall says so",
+		       num(v->refused).s);
+	if (v->no_port)
+		append(f->what, sizeof(f->what), "; %s found no local port", num(v->no_port).s);
+	if (v->failed > v->refused + v->no_port)
+		append(f->what, sizeof(f->what), "; %s got no answer or were given up",
+		       num(v->failed - v->refused - v->no_port).s);
+	SAY(f->evidence, "%s failed to open (>= 10, and %s >= 50 %%)", num(v->failed).s,
+	    percent_text((double)v->failed, (double)v->conns).s);
+	SAY(f->raise, "%s",
+	    v->refused ? "ss -Hltn on that host: does the service listen, and at that address?"
+		       : "lastack doctor on both hosts");
+}
+
 static void judge_KA012(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
@@ -41,6 +77,10 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	f->severity = SEV_INFO;
 	f->confidence = CONF_CERTAIN;
 	f->raise[0] = '\0';
+	if (v->failed >= N_MIN && is_share(v->failed, v->conns, FAILED_SHARE)) {
+		say_failed(f, v);
+		return;
+	}
 	if (v->whole < N_MIN) {
 		SAY(f->what,
 		    "%s connection%s began and ended while we looked: too few to tell a cause; up to %u requests in one",
@@ -49,13 +89,14 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 		SAY(f->raise, "a longer look");
 		return;
 	}
-	SAY(f->what, "no cause stands out among %s connections; they carried %.1f requests on average, %u at most",
-	    num(v->whole).s, (double)v->requests / (double)v->conns, v->most);
-	SAY(f->evidence,
-	    "no inequality held: one request in %s; first FIN of the client in %s, of the server in %s of %s closes",
-	    percent_text((double)v->by_requests[1], (double)c->used).s,
-	    percent_text((double)v->closes[SIDE_CLIENT].fin, (double)c->closed).s,
-	    percent_text((double)v->closes[SIDE_SERVER].fin, (double)c->closed).s, num(c->closed).s);
+	if (c->used)
+		SAY(f->what,
+		    "no cause stands out among %s connections; they carried %.1f requests on average, %u at most",
+		    num(v->whole).s, (double)v->requests / (double)v->conns, v->most);
+	else
+		SAY(f->what, "%s connections ended without an answered request, as health checks and port scans do",
+		    num(v->whole).s);
+	say_closers(f, c);
 	if (v->http2)
 		append(f->evidence, sizeof(f->evidence),
 		       "; HTTP/2 shares a connection among requests, which were not counted");

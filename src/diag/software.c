@@ -94,7 +94,7 @@ struct program program_of(const struct service *v, enum side side)
 	const struct conn_proc *closer = &v->closes[side].by[0].proc, *opener = &v->opener[0].proc,
 			       *own = closer->pid || side == SIDE_SERVER ? closer : opener;
 	const char *said = side == SIDE_SERVER ? v->server : v->agent;
-	struct program p = {.software = by_comm(closer), .sure = true};
+	struct program p = {.software = by_comm(closer), .sure = true, .python = own->pid && is_interpreter(own->comm)};
 
 	if (p.software == SW_ANY && side == SIDE_CLIENT)
 		p.software = by_comm(opener);
@@ -149,6 +149,12 @@ static bool has_setting(enum cure cure, enum software s)
 	return false;
 }
 
+static bool is_of_python(enum software s)
+{
+	return s == SW_REQUESTS || s == SW_URLLIB || s == SW_AIOHTTP || s == SW_HTTPX || s == SW_PYTHON_HTTP ||
+	       s == SW_GUNICORN || s == SW_UVICORN;
+}
+
 static bool is_proxy(enum software s) { return s == SW_NGINX || s == SW_HAPROXY; }
 
 static void add_setting(struct finding *f, const struct setting *t)
@@ -174,7 +180,8 @@ void remedy_settings(struct finding *f, enum cure cure, struct program p)
 	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < room; i++) {
 		const struct setting *t = &settings[i];
 
-		if (t->cure != cure || t->software == SW_ANY || t->software == p.software)
+		if (t->cure != cure || t->software == SW_ANY || t->software == p.software ||
+		    (p.python && !is_of_python(t->software)))
 			continue;
 		if (!named || (!p.sure && is_proxy(t->software)))
 			add_setting(f, t);

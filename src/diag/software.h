@@ -36,6 +36,7 @@ const char *software_name(enum software s); /* "" for SW_ANY */
 struct program {
 	enum software software; /* SW_ANY: not recognised */
 	bool sure;
+	bool python; /* its process is an interpreter of that name, and no program of the list runs in it as far as known */
 	bool stranger; /* it is known to be none of these: its process or its word names another */
 };
 struct program program_of(const struct service *v, enum side side);

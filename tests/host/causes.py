@@ -680,12 +680,16 @@ def go_client():
 def go_clients_right_and_wrong():
     def body():
         idle = 'keepalive_timeout 1s;'
-        with go_client() as go, nginx_of(listening(8001), *(listening(8010 + i, idle) for i in range(9)),
-                                         listening(8019, idle, 'location / { root .; }')) as folder:
+        slow = 'auth_basic a; auth_basic_user_file /dev/null; auth_delay 20ms;'  # so that 50 requests do run at once
+        files = 'location / { root .; }'
+        blocks = [listening(8010 + i, idle) for i in (0, 1, 4, 5, 6)] + [listening(8010 + i, slow, files) for i in (2, 3)]
+        with go_client() as go, nginx_of(listening(8001), *blocks, listening(8017, idle, files), listening(8019, idle, files)) as folder:
             with open(os.path.join(folder, 'big'), 'wb') as f:
                 f.write(bytes(200_000))
             rows = (
                 ('to 127.0.0.1:8010', go(8010, 'never-read', 30, linger='3s'), ['PEER_IGNORES_FIN', 'SERVER_IDLE_TIMEOUT']),
+                # the server's FIN waits behind data: nobody is in CLOSE_WAIT
+                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', linger='3s'), ['SERVER_IDLE_TIMEOUT|' + QUIET]),
                 ('to 127.0.0.1:8011', go(8011, 'close-unread', 100), ['CLOSE_PER_REQUEST_BY_CLIENT']),
                 ('to 127.0.0.1:8019', go(8019, 'close-unread', 100, path='/big'), ['CLIENT_ABORT_RST']),
                 ('to 127.0.0.1:8012', go(8012, 'read', 1000, 50), ['CLIENT_POOL_TOO_SMALL']),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// goclient URL MODE N CONCURRENT: net/http as programs use it, rightly and wrongly. It makes N requests, CONCURRENT at a time, then
+// goclient URL MODE N CONCURRENT: net/http as programs use it, rightly and wrongly. It makes N requests in bursts of CONCURRENT, then
 // lingers for the time in LINGER (a Go duration) and exits.
 package main
 
@@ -50,20 +50,20 @@ func main() {
 		transport.DisableKeepAlives = true
 	}
 	client := &http.Client{Transport: transport}
-	var all sync.WaitGroup
-	for i := 0; i < concurrent; i++ {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for j := 0; j < n/concurrent; j++ {
+	for ; n > 0; n -= concurrent {
+		var burst sync.WaitGroup
+		for i := 0; i < concurrent; i++ {
+			burst.Add(1)
+			go func() {
+				defer burst.Done()
 				if err := once(mode, url, client); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(1)
 				}
-			}
-		}()
+			}()
+		}
+		burst.Wait()
 	}
-	all.Wait()
 	linger, _ := time.ParseDuration(os.Getenv("LINGER"))
 	time.Sleep(linger)
 }

@@ -169,6 +169,56 @@ TEST(KA012__nothing_but_one_reused_connection)
 	assert_says(f->what, "up to 300 requests");
 }
 
+static void refused(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, US, 0);
+
+		memset(c.fin, 0, sizeof(c.fin));
+		c.how = END_FAILED_OPEN;
+		c.rst_kind = RST_REFUSED;
+		closes_add(&c);
+	}
+}
+
+TEST(KA012__refused__nothing_listens)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 20; i++)
+		closes_many(1, SIDE_CLIENT, US, 3 + i);
+	refused(20);
+	f = closes_one("INSUFFICIENT");
+	assert_says(f->what, "20 of 40 connections could not be opened; 20 refused by a RST: nothing listens there");
+	assert_says(f->raise, "does the service listen");
+	closes_many(1, SIDE_CLIENT, US, 3);
+	assert_says(closes_one("INSUFFICIENT")->what, "no cause stands out");
+}
+
+TEST(KA012__no_request_in_any__as_health_checks)
+{
+	closes_init();
+	closes_many(20, SIDE_CLIENT, US, 0);
+	assert_says(closes_one("INSUFFICIENT")->what, "20 connections ended without an answered request");
+}
+
+TEST(KA012__resets_and_a_common_end__are_told)
+{
+	const struct finding *f;
+
+	closes_init();
+	ends_together(45, 9 * S);
+	for (unsigned i = 0; i < 5; i++) {
+		struct conn c = closes_next_rst(SIDE_CLIENT, US, RST_UNREAD);
+
+		c.rst[SIDE_CLIENT] = c.end = 109 * S;
+		closes_add(&c);
+	}
+	f = closes_one("INSUFFICIENT");
+	assert_says(f->evidence, "of 50 closes the client began 100 %, the server 0 %; 10 % by RST; closed together");
+}
+
 TEST(no_port__is_PORT001_at_certainty)
 {
 	const struct finding *f;
@@ -452,8 +502,9 @@ RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
     T(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse), T(KA009__still_open_at_the_end__counts),
     T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
     T(KA011__two_in_ten_closed_before__silent), T(KA012__nothing_but_one_reused_connection),
-    T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause), T(merge__sorts_and_keeps_what_was_dropped),
-    T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
+    T(KA012__refused__nothing_listens), T(KA012__no_request_in_any__as_health_checks),
+    T(KA012__resets_and_a_common_end__are_told), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
+    T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
     T(fold__both_ends_on_this_host__the_view_that_names_a_process),
     T(process__named_without_its_pid_where_there_are_many),
     T(any_records__every_verdict_has_its_proof_and_what_would_raise_it), T(known__every_id_is_found_whatever_its_case))

@@ -27,6 +27,18 @@ TEST(settings__a_known_program_gets_its_own)
 	assert_null(strstr(f.remedies[1].action, "Apache"));
 }
 
+TEST(settings__of_python__where_that_runs)
+{
+	struct finding f = {0};
+
+	remedy_settings(&f, CURE_REUSE, (struct program){.software = SW_ANY, .python = true});
+	assert_int_equal(f.n_remedies, 4);
+	assert_says(f.remedies[0].action, "In the client");
+	assert_says(f.remedies[1].action, "Python requests");
+	assert_says(f.remedies[2].action, "aiohttp");
+	assert_says(f.remedies[3].action, "httpx");
+}
+
 TEST(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name)
 {
 	struct finding f = {0};
@@ -102,6 +114,6 @@ TEST(program__by_process_surely__by_what_was_said_perhaps)
 
 RUN(T(fingerprints__somebody_else_was_named__silent), T(settings__of_nobody_known__those_for_programmers_first),
     T(settings__every_cure_has_one_for_programmers_and_all_fit), T(settings__a_known_program_gets_its_own),
-    T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
+    T(settings__of_python__where_that_runs), T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
     T(fingerprints__name_candidates__only_the_known_one_if_there_is_one),
     T(program__by_process_surely__by_what_was_said_perhaps))
