@@ -91,6 +91,12 @@ struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when
 	__u16 unread, unsent; /* numbers behind SOCKET_UNREAD, SOCKET_UNSENT, at most 65,535 */
 };
 
+/*
+ * As long as a TLS alert, of which close_notify is one, and nothing else: 1.3 (RFC 8446 5.2), 1.2 with AES-GCM or CCM (RFC 5288,
+ * 6655), 1.2 with ChaCha20 (RFC 7905). What it says is not read: it may have been a request, too.
+ */
+static inline int is_tls_alert(__u32 octets) { return octets == 24 || octets == 31 || octets == 23; }
+
 struct event_proc { /* comes before the first event that names the pid */
 	__u32 kind;
 	__u32 pid;

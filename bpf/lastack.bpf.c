@@ -226,12 +226,17 @@ static __always_inline __u64 received(struct tcp_sock *tp, bool fin) { return tp
 
 static __always_inline bool has_unread(struct tcp_sock *tp, bool fin) { return tp->rcv_nxt - tp->copied_seq > fin; }
 
-/* The first FIN, either way: what is to be known of the time before it is settled. fin: it is the peer's. */
+/*
+ * The first FIN, either way: what is to be known of the time before it is settled. fin: it is the peer's. A TLS alert goes
+ * before many a FIN and is no data: what was sent or had before it is as old as the peer's last acknowledgement, our last read.
+ */
 static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fin)
 {
-	bool written = has_written(t, tp), unread = has_unread(tp, fin);
+	bool theirs = has_unread(tp, fin) && is_tls_alert(tp->rcv_nxt - tp->copied_seq - fin);
+	bool ours = is_tls_alert(tp->write_seq - tp->snd_una);
+	bool written = has_written(t, tp), unread = has_unread(tp, fin) && !theirs;
 	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
-	__u32 jiffies = bpf_jiffies64();
+	__u32 jiffies = bpf_jiffies64(), read_at = t->read_at;
 
 	if (t->flags & TRACK_PASSIVE) {
 		t->exchanges += (t->flags & TRACK_READ) && written;
@@ -246,8 +251,8 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 		t->flags |= TRACK_DATA_OUT;
 	if (received(tp, fin))
 		t->flags |= TRACK_DATA_IN;
-	t->sent_ago = jiffies - tp->lsndtime;
-	t->read_ago = jiffies - tp->inet_conn.icsk_ack.lrcvtime;
+	t->sent_ago = jiffies - (ours ? tp->rcv_tstamp : tp->lsndtime);
+	t->read_ago = jiffies - (theirs && read_at ? read_at : tp->inet_conn.icsk_ack.lrcvtime);
 	t->bytes = fin ? sent : received(tp, false);
 }
 

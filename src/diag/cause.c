@@ -43,15 +43,40 @@ const char *cause_verdict(const struct rule *cause)
 #define MASS_STRETCH (100 * NSEC_PER_MS)
 #define MASS_REPLACED 0.1
 
+bool is_tls_port(uint16_t port)
+{
+	static const uint16_t ports[] = {443, 465,  563,  636,  853,  989,  990,  992,  993,  994,
+					 995, 5061, 5671, 6443, 6514, 8443, 8883, 9443, 10443};
+
+	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+/* A live source reads nothing, but with a handshake there are two exchanges or more: a service of which many have one is no TLS. */
+#define PLAIN_SHARE 0.1
+static bool may_be_tls(const struct service *v)
+{
+	return v->local != SIDE_NONE &&
+	       (is_tls_port(v->port) || !is_share(v->by_requests[1], service_used(v), PLAIN_SHARE));
+}
+
 /*
  * Without headers a handshake of some protocol cannot be told from a request. Where nearly all connections carry the
- * same two or three exchanges, one of them is taken for the request, and the confidence is low.
+ * same two or three exchanges, one of them is taken for the request, and the confidence is low. Of a TLS handshake one end may
+ * see one exchange more or less from time to time, as segments come.
  */
-static uint32_t unit_of(const struct service *v)
+static void set_unit(struct scene *c)
 {
+	const struct service *v = c->v;
 	bool told = v->headers || v->tls, few = v->most == 2 || v->most == 3;
+	uint64_t those = v->at_most;
 
-	return !told && few && is_share(v->at_most, service_used(v), PER_REQUEST_SHARE) ? v->most : 1;
+	if (c->may_be_tls && v->most == 3)
+		those += v->by_requests[2];
+	c->unit = !told && few && is_share(those, c->used, PER_REQUEST_SHARE) ? v->most : 1;
+	c->single = c->unit == 1 ? v->by_requests[1] : those;
 }
 
 /* Who is known at its own end only: that service, where it is on this host. */
@@ -70,11 +95,13 @@ static struct scene scene_of(const struct services *all, const struct service *v
 		.window_s = services_window_s(all),
 		.used = service_used(v),
 		.closed = service_closed(v),
-		.unit = unit_of(v),
+		.may_be_tls = may_be_tls(v),
 		.program = {program_of(seen_from(v, other, SIDE_CLIENT), SIDE_CLIENT),
 			    program_of(seen_from(v, other, SIDE_SERVER), SIDE_SERVER)},
 	};
 
+	set_unit(&c);
+	c.hides_idle = hides_idle(&c);
 	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++)
 		c.begun[i] = v->closes[i].fin - v->closes[i].unused;
 	c.mass = v->spans.seen >= N_MIN && spans_densest(&v->spans, MASS_STRETCH) > MASS_SHARE &&
@@ -84,9 +111,7 @@ static struct scene scene_of(const struct services *all, const struct service *v
 
 bool is_per_request(const struct scene *c)
 {
-	uint64_t one = c->unit == 1 ? c->v->by_requests[1] : c->v->at_most;
-
-	return c->used >= N_MIN && is_share(one, c->used, PER_REQUEST_SHARE) && !c->v->http2;
+	return c->used >= N_MIN && is_share(c->single, c->used, PER_REQUEST_SHARE) && !c->v->http2;
 }
 
 /* ---- findings ---- */

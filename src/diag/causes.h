@@ -15,7 +15,10 @@ struct scene {
 	uint64_t used; /* whole connections with at least one request */
 	uint64_t closed; /* connections that somebody closed */
 	uint64_t begun[2]; /* closed first by that side with a FIN; those without any request not counted */
-	uint32_t unit; /* exchanges that one request takes: more than 1 where a handshake may be among them */
+	uint32_t unit; /* exchanges that one request takes, at most: more than 1 where a handshake may be among them */
+	uint64_t single; /* of used: those with one request of so many exchanges */
+	bool may_be_tls; /* a handshake would be among the exchanges, and what came after a FIN may have been an alert */
+	bool hides_idle; /* may_be_tls, and the server's closes follow the requests before them as a timer does */
 	bool mass; /* closed together, and not replaced: a program ended */
 	struct program program[2]; /* by side */
 	size_t found; /* verdicts on this service so far */
@@ -68,6 +71,15 @@ static inline bool closes_at_once(const struct closes *k, uint64_t of)
 
 /* Nine in ten connections carry one request (of c->unit exchanges). */
 bool is_per_request(const struct scene *c);
+
+/*
+ * Through TLS, live, a server's close_notify comes between its idle time and its FIN, and may hide it; but a timer follows the
+ * last request by the same time on every connection.
+ */
+bool hides_idle(const struct scene *c);
+
+/* TLS as a rule: the IANA registry, and what is usual. A hint, no proof. */
+bool is_tls_port(uint16_t port);
 
 struct cause_text {
 	char s[128];

@@ -3,6 +3,7 @@
 #include "diag/causes.h"
 
 enum { IDLE_N_MIN = 5, TICK_N_MIN = 10, CLUSTER_N_MIN = 20 };
+#define HIDDEN_SHARE 0.5 /* of closes by the server */
 #define IDLE_SHARE 0.1 /* of all closes */
 #define IDLE_SPREAD 0.03 /* (p90 - p10) / p50: people are not that regular */
 #define CLUSTER_SHARE 0.6 /* of idle closes within that spread, when the rest has other reasons */
@@ -60,9 +61,30 @@ static struct idle idle_of(const struct samples *s, nsec_t tick_least)
 	return r;
 }
 
+bool hides_idle(const struct scene *c)
+{
+	const struct samples *s = &c->v->asked;
+
+	return c->may_be_tls && is_share(s->seen, c->v->closes[SIDE_SERVER].fin, HIDDEN_SHARE) &&
+	       idle_of(s, TICK_LEAST_SERVER).shape == SHAPE_TIMER;
+}
+
+/* The idle times themselves where most of them are known. */
+static bool is_guessed(const struct scene *c, enum side side)
+{
+	const struct closes *k = &c->v->closes[side];
+
+	return side == SIDE_SERVER && c->hides_idle && !is_share(k->idle.seen, k->fin, HIDDEN_SHARE);
+}
+
+static const struct samples *idle_samples(const struct scene *c, enum side side)
+{
+	return is_guessed(c, side) ? &c->v->asked : &c->v->closes[side].idle;
+}
+
 static struct finding *say_timeout(const struct cause *self, struct scene *c, enum side side, const struct idle *t)
 {
-	const struct samples *s = &c->v->closes[side].idle;
+	const struct samples *s = idle_samples(c, side);
 	struct finding *f = cause_found(c, self, side, s->seen);
 	f->severity = SEV_INFO;
 
@@ -84,12 +106,17 @@ static struct finding *say_timeout(const struct cause *self, struct scene *c, en
 		append(f->evidence, sizeof(f->evidence), ": p90 - p10 <= 1.1 s, as of a timer looked at once a second");
 		cause_doubt(f, CONF_MEDIUM, "the configuration: a timer that is looked at once a second spreads so");
 	}
+	if (is_guessed(c, side)) {
+		append(f->evidence, sizeof(f->evidence),
+		       "; since the last request: what was sent last may have been a TLS alert");
+		cause_doubt(f, CONF_LOW, "lastack pcap, which tells TLS alerts from data");
+	}
 	return f;
 }
 
 static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 {
-	const struct samples *s = &c->v->closes[side].idle;
+	const struct samples *s = idle_samples(c, side);
 
 	*ret = idle_of(s, side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT);
 	/*
@@ -179,6 +206,12 @@ static uint64_t stale_live(const struct service *v)
 	return is_share(k->idle.seen, k->fin, 0.5) ? v->late_alone : 0;
 }
 
+/* Its clients are here, too, and what they sent late were no requests. */
+static bool is_cleared(const struct scene *c)
+{
+	return c->v->local == SIDE_SERVER && c->other && !c->other->stale && c->other->conns * 2 >= c->v->conns;
+}
+
 static void judge_KA008(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
@@ -186,12 +219,16 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 	struct finding *f;
 	struct idle t;
 
-	if (!n)
+	if (!n || is_cleared(c))
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, n);
 	f->stage = STAGE_LOSING;
 	f->confidence = CONF_HIGH;
 	f->raise[0] = '\0';
+	if (v->local == SIDE_SERVER && c->may_be_tls)
+		cause_doubt(f, CONF_LOW,
+			    "lastack trace where the client runs, or a capture: through TLS a client that is done says "
+			    "close_notify, which looks the same from here");
 	if (!v->stale)
 		cause_doubt(f, CONF_MEDIUM, "a capture: how long the connection had been idle is not known here");
 	SAY(f->what, "%s request%s lost (%s of %s): sent on a connection that the server had closed while it was idle",

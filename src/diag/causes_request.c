@@ -23,16 +23,27 @@ static enum asker asker_of(const struct service *v)
 	return is_share(v->ask_response, v->headers, 0.5) ? ASKER_SERVER : ASKER_UNKNOWN;
 }
 
+/* What is taken for one request. */
+static struct cause_text unit_text(const struct scene *c)
+{
+	struct cause_text r = {"one request"};
+
+	if (c->unit > 1 && c->single == c->v->at_most)
+		SAY(r.s, "%u exchanges", c->unit);
+	else if (c->unit > 1)
+		SAY(r.s, "2 or 3 exchanges");
+	return r;
+}
+
 static void say_shares(struct finding *f, const struct scene *c, enum side side)
 {
 	const struct service *v = c->v;
-	uint64_t one = c->unit == 1 ? v->by_requests[1] : v->at_most;
 	nsec_t gap = samples_quantile(&v->closes[side].gap, 0.5);
 
-	SAY(f->evidence,
-	    "%s of %s connections carried one request (%s >= 90 %%); %s closed first in %s of %s (%s >= 60 %%)",
-	    num(one).s, num(c->used).s, percent_text((double)one, (double)c->used).s, closer_text(c, side).s,
-	    num(c->begun[side]).s, num(c->closed).s, percent_text((double)c->begun[side], (double)c->closed).s);
+	SAY(f->evidence, "%s of %s connections carried %s (%s >= 90 %%); %s closed first in %s of %s (%s >= 60 %%)",
+	    num(c->single).s, num(c->used).s, unit_text(c).s, percent_text((double)c->single, (double)c->used).s,
+	    closer_text(c, side).s, num(c->begun[side]).s, num(c->closed).s,
+	    percent_text((double)c->begun[side], (double)c->closed).s);
 	if (v->closes[side].gap.seen)
 		append(f->evidence, sizeof(f->evidence), "; median %s%s after the last data",
 		       gap < v->grain ? "at most " : "", gap_text(gap < v->grain ? v->grain : gap).s);
@@ -40,10 +51,19 @@ static void say_shares(struct finding *f, const struct scene *c, enum side side)
 
 static void doubt_unit(struct finding *f, const struct scene *c)
 {
-	if (c->unit > 1)
+	if (c->unit > 1 && !c->may_be_tls) {
 		cause_doubt(f, CONF_LOW,
 			    "a capture with readable headers: every connection has the same few exchanges, which are "
 			    "requests or a handshake and one request");
+	} else if (c->unit > 1) {
+		append(f->what, sizeof(f->what), "; that is if %s are a TLS handshake and one request%s",
+		       unit_text(c).s, is_tls_port(c->v->port) ? ", as this port makes likely" : "");
+		if (samples_quantile(&c->v->rtt, 0.5) < RTT_RACE)
+			append(f->what, sizeof(f->what), "; who decides says so first, and who closes first is a race");
+		cause_doubt(f, CONF_LOW, "lastack pcap, which tells TLS handshakes from requests");
+	} else if (c->may_be_tls && is_tls_port(c->v->port)) {
+		cause_doubt(f, CONF_MEDIUM, "lastack pcap: on a port of TLS one exchange may be a handshake only");
+	}
 }
 
 /* Who closes is told by an alert before the FIN, which may be among what was not seen. */
@@ -63,7 +83,7 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	nsec_t rtt = samples_quantile(&v->rtt, 0.5), life = samples_quantile(&v->life, 0.5);
 	struct finding *f;
 
-	if (!is_per_request(c) || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
+	if (!is_per_request(c) || c->hides_idle || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
 	    !closes_at_once(k, c->begun[SIDE_SERVER]))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, c->used);
@@ -125,8 +145,8 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	nsec_t gap = samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5);
 	struct finding *f;
 
-	if (!is_per_request(c) || !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most > c->unit + 1 ||
-	    gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
+	if (!is_per_request(c) || c->hides_idle || !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) ||
+	    v->most > c->unit + 1 || gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, c->used);
 	say_shares(f, c, SIDE_CLIENT);
@@ -157,7 +177,7 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	uint64_t client = c->begun[SIDE_CLIENT], server = c->begun[SIDE_SERVER];
 	struct finding *f;
 
-	if (!is_per_request(c) || is_share(client, c->closed, CLOSER_SHARE) ||
+	if (!is_per_request(c) || c->hides_idle || is_share(client, c->closed, CLOSER_SHARE) ||
 	    is_share(server, c->closed, CLOSER_SHARE) || !is_share(client + server, c->closed, PER_REQUEST_SHARE) ||
 	    samples_quantile(&c->v->closes[SIDE_SERVER].gap, 0.5) > CLOSE_IDLE ||
 	    samples_quantile(&c->v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE)
@@ -165,9 +185,9 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	f = cause_found(c, self, SIDE_NONE, c->used);
 	say_shares(f, c, client > server ? SIDE_CLIENT : SIDE_SERVER);
 	SAY(f->evidence,
-	    "one request in at least 90 %% of %s connections; first FIN by the client in %s, by the server in %s of %s: "
+	    "%s in at least 90 %% of %s connections; first FIN by the client in %s, by the server in %s of %s: "
 	    "neither >= 60 %%",
-	    num(c->used).s, num(client).s, num(server).s, num(c->closed).s);
+	    unit_text(c).s, num(c->used).s, num(client).s, num(server).s, num(c->closed).s);
 	SAY(f->what, "a connection for each request%s; both ends know that it is over and race to close it",
 	    rate_of(c, c->used).s);
 	doubt_unit(f, c);

@@ -69,6 +69,7 @@ static void say_failed(struct finding *f, const struct service *v)
 static void judge_KA012(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
+	const char *of = c->may_be_tls ? "exchanges" : "requests";
 	struct finding *f;
 
 	if (c->found || !v->conns)
@@ -83,16 +84,15 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	}
 	if (v->whole < N_MIN) {
 		SAY(f->what,
-		    "%s connection%s began and ended while we looked: too few to tell a cause; up to %u requests in one",
-		    num(v->whole).s, v->whole == 1 ? "" : "s", v->most);
+		    "%s connection%s began and ended while we looked: too few to tell a cause; up to %u %s in one",
+		    num(v->whole).s, v->whole == 1 ? "" : "s", v->most, of);
 		SAY(f->evidence, "%s < 10 connections (%s seen in part)", num(v->whole).s, num(v->conns - v->whole).s);
 		SAY(f->raise, "a longer look");
 		return;
 	}
 	if (c->used)
-		SAY(f->what,
-		    "no cause stands out among %s connections; they carried %.1f requests on average, %u at most",
-		    num(v->whole).s, (double)v->requests / (double)v->conns, v->most);
+		SAY(f->what, "no cause stands out among %s connections; they carried %.1f %s on average, %u at most",
+		    num(v->whole).s, (double)v->requests / (double)v->conns, of, v->most);
 	else
 		SAY(f->what, "%s connections ended without an answered request, as health checks and port scans do",
 		    num(v->whole).s);
@@ -102,6 +102,8 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 		       "; HTTP/2 shares a connection among requests, which were not counted");
 	if (is_share(v->holes, v->conns, HOLES_MANY))
 		SAY(f->raise, "a source that loses nothing: parts of %s connections were not seen", num(v->holes).s);
+	else if (is_tls_port(v->port) && c->may_be_tls)
+		SAY(f->raise, "lastack pcap, which tells TLS handshakes from requests");
 	else
 		SAY(f->raise, "%s",
 		    c->window_s < MASS_WINDOW_S ? "a look of 10 s or more" : "one client or program at a time");

@@ -51,6 +51,52 @@ const struct cause cause_KA004 = {
 enum { CAP_BLIND_MIN = 4, CAP_MEDIUM_MIN = 20, CAP_CHEAP = 100 };
 #define CAP_SHARE 0.5
 #define CAP_SERVER_SHARE 0.3
+enum {
+	HANDSHAKE_MOST = 2
+}; /* exchanges of a TLS handshake: 1.3 and resumed 1.2 one, 1.2 two, and 1.3 two if tickets come apart */
+
+/* How many requests that may be, which came as n exchanges. */
+struct cap {
+	uint32_t n, least, most;
+};
+
+/* People set round numbers. */
+static bool is_usual(uint32_t n, struct program p)
+{
+	return likely_requests(n, p).s[0] || (n >= 10 && n % 10 == 0) || (n >= 25 && n % 25 == 0) ||
+	       (n >= 16 && (n & (n - 1)) == 0);
+}
+
+static struct cap cap_of(const struct scene *c)
+{
+	uint32_t n = c->v->most, handshake = c->may_be_tls ? HANDSHAKE_MOST : 0;
+	struct cap r = {n, 0, 0};
+
+	for (uint32_t k = n - handshake; handshake && k <= n; k++) {
+		if (!is_usual(k, c->program[SIDE_SERVER]))
+			continue;
+		r.least = r.least ? r.least : k;
+		r.most = k;
+	}
+	if (!r.most) {
+		r.least = n - handshake;
+		r.most = n;
+	}
+	return r;
+}
+
+/* What was counted, where it may not be requests. */
+static void say_handshake(struct finding *f, const struct scene *c, struct cap cap)
+{
+	bool known = cap.least == cap.most && likely_requests(cap.most, c->program[SIDE_SERVER]).s[0];
+
+	if (cap.least == cap.n && c->may_be_tls && is_tls_port(c->v->port))
+		cause_doubt(f, CONF_MEDIUM, "lastack pcap, which tells TLS handshakes from requests");
+	if (cap.least == cap.n)
+		return;
+	append(f->what, sizeof(f->what), "; %u exchanges, of which a TLS handshake takes 1 or 2", cap.n);
+	cause_doubt(f, known ? CONF_MEDIUM : CONF_LOW, "lastack pcap, which tells TLS handshakes from requests");
+}
 
 static void judge_KA005(const struct cause *self, struct scene *c)
 {
@@ -59,25 +105,35 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	bool told = is_share(v->headers, v->whole, 0.5);
 	const struct closes *k = &v->closes[SIDE_SERVER];
 	bool said = told && is_share(v->ask_response, v->headers, 0.5);
-	struct likely as = likely_requests(n, c->program[SIDE_SERVER]);
+	struct likely as;
+	struct cause_text number;
 	struct finding *f;
+	struct cap cap;
 
-	if (c->used < N_MIN || v->http2 || n < (told ? 2 : CAP_BLIND_MIN) ||
+	if (c->used < N_MIN || v->http2 || c->hides_idle || n < (told ? 2 : CAP_BLIND_MIN) ||
 	    !is_share(v->at_most, c->used, CAP_SHARE) ||
 	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !closes_at_once(k, k->fin))))
 		return;
+	cap = cap_of(c);
+	as = likely_requests(cap.most, c->program[SIDE_SERVER]);
+	SAY(number.s, "%u", cap.least);
+	if (cap.least < cap.most)
+		append(number.s, sizeof(number.s), "-%u", cap.most);
 	f = cause_found(c, self, SIDE_SERVER, c->used);
 	f->severity = SEV_INFO;
-	SAY(f->verdict, "%s %u", self->verdict, n);
-	SAY(f->what, "%s closes after %u requests%s%s", closer_text(c, SIDE_SERVER).s, n, rate_of(c, v->at_most).s,
-	    as.s);
-	if (n >= CAP_CHEAP)
-		append(f->what, sizeof(f->what), "; that costs little: a new connection for every %u requests", n);
+	SAY(f->verdict, "%s %s", self->verdict, number.s);
+	SAY(f->what, "%s closes after %s requests%s%s", closer_text(c, SIDE_SERVER).s, number.s,
+	    rate_of(c, v->at_most).s, cap.least < cap.most ? "" : as.s);
+	if (cap.least >= CAP_CHEAP)
+		append(f->what, sizeof(f->what), "; that costs little: a new connection for every %s requests",
+		       number.s);
+	say_handshake(f, c, cap);
 	SAY(f->evidence,
-	    "%s of %s connections carried exactly %u requests (%s >= 50 %%) and none more; server closed first in %s of "
+	    "%s of %s connections carried exactly %u %s (%s >= 50 %%) and none more; server closed first in %s of "
 	    "%s (>= 30 %%), at once%s",
-	    num(v->at_most).s, num(c->used).s, n, percent_text((double)v->at_most, (double)c->used).s, num(k->fin).s,
-	    num(c->closed).s, said ? ", and said Connection: close" : "");
+	    num(v->at_most).s, num(c->used).s, n, v->local == SIDE_NONE ? "requests" : "exchanges",
+	    percent_text((double)v->at_most, (double)c->used).s, num(k->fin).s, num(c->closed).s,
+	    said ? ", and said Connection: close" : "");
 	if (!told && !as.s[0])
 		cause_doubt(f, n < CAP_MEDIUM_MIN ? CONF_LOW : CONF_MEDIUM,
 			    "readable headers: a session of some protocol may always take as many exchanges");

@@ -213,6 +213,15 @@ static void count_begun(struct closes *k, const struct conn *c, struct rng *rng)
 	}
 }
 
+/* Live the server's own last data may have been a TLS alert, just before its FIN. */
+static void count_asked(struct service *v, const struct conn *c, struct rng *rng)
+{
+	nsec_t closed = conn_closed_at(c), last = c->last_data[SIDE_CLIENT];
+
+	if (c->local != SIDE_NONE && last && closed > last + CLOSE_IDLE && !c->unanswered && conn_requests(c))
+		samples_add(&v->asked, closed - last, rng);
+}
+
 /* What followed the FIN. */
 static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 {
@@ -250,6 +259,8 @@ static void count_close(struct services *s, struct service *v, const struct conn
 	struct closes *k = &v->closes[c->first];
 	enum side closer = conn_closer(c);
 
+	if (closer == SIDE_SERVER)
+		count_asked(v, c, &s->rng);
 	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first])) {
 		count_begun(&v->closes[closer], c, &s->rng);
 		count_fin(k, c, &s->rng);

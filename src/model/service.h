@@ -117,6 +117,7 @@ struct service {
 	struct samples idle_failed; /* idle times after which data met no socket, or silence */
 	nsec_t idle_survived; /* the longest idle time after which data were answered */
 	uint64_t stale; /* requests lost on a connection that the server had closed while it was idle */
+	struct samples asked; /* live: from the client's last data to a close by the server, those above CLOSE_IDLE */
 	uint64_t
 		late_alone; /* data that met the server's TIME_WAIT or FIN_WAIT_2: live, whether it had been idle is not known */
 	struct span_samples spans; /* of whole ones that somebody closed */

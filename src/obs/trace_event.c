@@ -202,18 +202,12 @@ static void never_open(const struct event_close *e, struct conn *c)
 	}
 }
 
-/*
- * As long as a TLS alert, of which close_notify is one, and nothing else: 1.3 (RFC 8446 5.2), 1.2 with AES-GCM or CCM (RFC 5288,
- * 6655), 1.2 with ChaCha20 (RFC 7905). What it says is not read here: it may have been a request, too.
- */
-static bool is_alert(uint32_t octets) { return octets == 24 || octets == 31 || octets == 23; }
-
 /* Data came after the first FIN, of the side that had not sent it, and more than an alert. */
 static bool has_late_data(const struct event_close *e)
 {
 	uint64_t all = e->track.flags & TRACK_FIRST_PEER ? e->sent : e->received;
 
-	return (e->track.flags & TRACK_LATE) && !is_alert((uint32_t)all - e->track.bytes);
+	return (e->track.flags & TRACK_LATE) && !is_tls_alert((uint32_t)all - e->track.bytes);
 }
 
 /* Data of ours that the peer has not acknowledged; a FIN takes a number, too. */
@@ -233,14 +227,14 @@ static void how_reset(const struct trace_source *s, const struct event_close *e,
 	reset_by(c, peer, late || (closed && on_its_way(e)) ? RST_LATE_DATA : RST_OTHER, e->now);
 	if (late && has_late_data(e))
 		c->late_data = ago(s, e->now, e->late_ago, e->track.at[2]);
-	if (c->first == peer && !closed && is_alert(on_its_way(e)))
+	if (c->first == peer && !closed && is_tls_alert(on_its_way(e)))
 		c->notify[c->local] = e->now;
 }
 
 /* close() that sends a RST instead of a FIN. */
 static void how_cut(const struct event_close *e, struct conn *c)
 {
-	if (is_alert(e->unread)) { /* the peer was done */
+	if (is_tls_alert(e->unread)) { /* the peer was done */
 		c->notify[side_other(c->local)] = e->now;
 		c->unanswered = false;
 	}

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -414,6 +415,62 @@ def doctor_trace_takes_causes_into_its_findings():
             assert p.returncode == 1 and len(f) == 1, (p.returncode, err, d['findings'])
             assert f[0]['what'].startswith('on 127.0.0.1:8001: nginx['), f
             assert f[0]['process'].startswith('nginx['), f
+    in_new_namespace(body)
+
+
+def greeted(port):
+    """A connection with TLS."""
+    about = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    about.check_hostname = False
+    about.verify_mode = ssl.CERT_NONE
+    return about.wrap_socket(socket.create_connection(('127.0.0.1', port)))
+
+
+def tls_once(port, stays, n=1):
+    """n requests; then the client closes, or waits until the server does."""
+    with greeted(port) as s:
+        request(s, n)
+        while stays and s.recv(4096):
+            pass
+
+
+def tls_late_goodbye(port):
+    socks = []
+    for _ in range(30):
+        socks.append(greeted(port))
+        request(socks[-1], 2)
+    for s in socks:
+        assert s.recv(1) == b''
+    for s in socks:  # long since closed by the server
+        with contextlib.suppress(OSError):
+            s.unwrap().close()
+        s.close()
+
+
+@test()
+def through_tls_what_cannot_be_known_is_said_with_low_confidence():
+    def body():
+        need('openssl')
+        with tempfile.TemporaryDirectory() as d:
+            subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                            '-subj', '/CN=a', '-keyout', f'{d}/key', '-out', f'{d}/cert'], check=True, capture_output=True)
+            with_tls = f'ssl_certificate {d}/cert; ssl_certificate_key {d}/key; ssl_protocols TLSv1.'
+            rows = []  # nginx's settings, load, verdict
+            for version in '2', '3':
+                rows += [
+                    (version, 'keepalive_timeout 0;', lambda p: [tls_once(p, True) for _ in range(60)], 'CLOSE_PER_REQUEST_BY_SERVER'),
+                    (version, '', lambda p: [tls_once(p, False) for _ in range(60)], 'CLOSE_PER_REQUEST_BY_CLIENT'),
+                    (version, 'keepalive_timeout 1s;', tls_late_goodbye, 'SERVER_IDLE_TIMEOUT'),
+                    (version, 'keepalive_requests 100;', lambda p: [tls_once(p, True, 100) for _ in range(15)], 'REQUEST_CAP')]
+            servers = [f'server {{ listen 127.0.0.1:{8100 + i} ssl; {with_tls}{version}; {settings} {HELLO} }}'
+                       for i, (version, settings, _, _) in enumerate(rows)]
+            with nginx_of(listening(8001), *servers):
+                found = traced(lambda: [load(8100 + i) for i, (*_, load, _) in enumerate(rows)])
+            for i, (*_, verdict) in enumerate(rows):
+                for end in 'on', 'to':
+                    for f in wants(found, f'{end} 127.0.0.1:{8100 + i}', verdict):
+                        assert f['verdict'] in ('REQUEST_CAP 100', 'SERVER_IDLE_TIMEOUT 1.00s') or f['confidence'] == 'low', f
+                        assert f['confidence'] != 'high', f
     in_new_namespace(body)
 
 

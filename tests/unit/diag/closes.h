@@ -72,6 +72,19 @@ static inline void closes_many(unsigned n, enum side first, nsec_t gap, uint32_t
 	}
 }
 
+/* The same seen live at that end; of every third one exchange less. */
+static inline void closes_many_live(unsigned n, enum side local, enum side first, uint16_t port, uint32_t exchanges,
+				    bool one_less)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(first, MS, exchanges - (one_less && i % 3 == 0));
+
+		c.local = local;
+		c.port[SIDE_SERVER] = port;
+		closes_add(&c);
+	}
+}
+
 /* Closed with a RST instead, at the time of the FIN. */
 static inline struct conn closes_next_rst(enum side first, nsec_t gap, enum rst_kind kind)
 {

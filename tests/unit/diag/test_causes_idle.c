@@ -229,6 +229,69 @@ TEST(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse)
 	closes_not("STALE_REUSE");
 }
 
+/* A server that says close_notify and closes: the alert was its last data, and how long it was idle shows in the requests only. */
+static void alert_hides_idle(unsigned n, uint32_t exchanges, nsec_t spread, enum side local)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 5 * S + i % 10 * spread, exchanges);
+
+		c.local = local;
+		c.last_data[SIDE_SERVER] = c.fin[SIDE_SERVER];
+		closes_add(&c);
+	}
+}
+
+TEST(KA006__live__alert_before_the_fin__the_timer_shows_in_the_requests)
+{
+	const struct finding *f;
+
+	closes_init();
+	alert_hides_idle(60, 7, MS, SIDE_SERVER);
+	f = closes_one("SERVER_IDLE_TIMEOUT 5.0");
+	assert_int_equal(f->confidence, CONF_LOW);
+	assert_says(f->evidence, "since the last request");
+	closes_init();
+	alert_hides_idle(60, 2, MS, SIDE_CLIENT);
+	closes_one("SERVER_IDLE_TIMEOUT 5.0"); /* and no connection for each request */
+}
+
+TEST(KA006__live__requests_that_take_long__no_timer)
+{
+	closes_init();
+	alert_hides_idle(60, 2, 400 * MS, SIDE_SERVER);
+	closes_not("SERVER_IDLE_TIMEOUT");
+	closes_init();
+	alert_hides_idle(60, 1, MS, SIDE_SERVER); /* one exchange: no TLS */
+	closes_not("SERVER_IDLE_TIMEOUT");
+	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
+	closes_init();
+	alert_hides_idle(60, 7, MS, SIDE_NONE); /* what a capture has last was no alert */
+	closes_not("SERVER_IDLE_TIMEOUT");
+}
+
+/* The server's end cannot tell requests from good-byes; its clients' end can. */
+TEST(KA008__live__told_from_both_ends__the_clients_know)
+{
+	for (unsigned lost = 0; lost < 2; lost++) {
+		closes_init();
+		for (unsigned i = 0; i < 120; i++) {
+			struct conn c = closes_next(SIDE_SERVER, 2 * S, 3);
+
+			c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+			if (lost || c.local == SIDE_SERVER)
+				c.late_data = c.fin[SIDE_SERVER] + S;
+			c.rst_kind = RST_LATE_DATA;
+			closes_add(&c);
+		}
+		if (!lost) {
+			closes_not("STALE_REUSE");
+			continue;
+		}
+		assert_string_equal(closes_verdict("STALE_REUSE")->service, "to 10.0.0.2:80");
+		assert_int_equal(closes_verdict("STALE_REUSE")->confidence, CONF_HIGH);
+	}
+}
+
 static void late_alone(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -246,15 +309,17 @@ static void late_alone(unsigned n)
 
 TEST(KA008__live__late_data_at_a_time_wait__medium_where_the_server_closes_idle_ones)
 {
-	closes_init();
-	for (unsigned i = 0; i < 60; i++) {
-		struct conn c = closes_next(SIDE_SERVER, 2 * S, 3);
+	for (unsigned plain = 0; plain < 2; plain++) {
+		closes_init();
+		for (unsigned i = 0; i < 60; i++) { /* with TLS none has one exchange */
+			struct conn c = closes_next(SIDE_SERVER, 2 * S, plain && i % 9 == 0 ? 1 : 3);
 
-		c.local = SIDE_SERVER;
-		closes_add(&c);
+			c.local = SIDE_SERVER;
+			closes_add(&c);
+		}
+		late_alone(4);
+		assert_int_equal(closes_verdict("STALE_REUSE")->confidence, plain ? CONF_MEDIUM : CONF_LOW);
 	}
-	late_alone(4);
-	assert_int_equal(closes_verdict("STALE_REUSE")->confidence, CONF_MEDIUM);
 	assert_says(closes_verdict("STALE_REUSE")->what, "4 requests lost");
 	assert_int_equal(closes.v[0]->conns, 60);
 }
@@ -323,6 +388,8 @@ RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__one_request_each__the
     T(KA007__client_closes_after_constant_idle_time), T(KA007__think_time__silent),
     T(KA008__request_after_an_idle_close__is_lost), T(KA008__one_is_enough__none_is_silent),
     T(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse),
+    T(KA006__live__alert_before_the_fin__the_timer_shows_in_the_requests),
+    T(KA006__live__requests_that_take_long__no_timer), T(KA008__live__told_from_both_ends__the_clients_know),
     T(KA008__live__late_data_at_a_time_wait__medium_where_the_server_closes_idle_ones),
     T(KA008__live__late_data_where_closes_are_prompt__silent), T(KA010__longer_idle_times_fail_shorter_survive),
     T(KA010__longer_ones_survived__is_no_limit))

@@ -252,6 +252,39 @@ TEST(KA003__idle_closes__are_another_matter)
 	closes_not("CLOSE_PER_REQUEST");
 }
 
+/* Nothing is read of it, so a handshake and one request may be as many requests. */
+TEST(live__two_or_three_exchanges__one_request_if_it_is_tls)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 8000, 3, true);
+	f = closes_one("CLOSE_PER_REQUEST_BY_SERVER");
+	assert_int_equal(f->confidence, CONF_LOW);
+	assert_says(f->what, "if 2 or 3 exchanges are a TLS handshake and one request");
+	assert_says(f->evidence, "60 of 60 connections carried 2 or 3 exchanges");
+	assert_says(f->raise, "lastack pcap");
+	assert_null(strstr(f->what, "port"));
+	closes_init();
+	closes_many_live(60, SIDE_CLIENT, SIDE_CLIENT, 443, 2, false);
+	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+	assert_int_equal(f->confidence, CONF_LOW);
+	assert_says(f->what, "if 2 exchanges are a TLS handshake and one request, as this port makes likely");
+	closes_init();
+	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 443, 4, true); /* two requests at least */
+	closes_not("CLOSE_PER_REQUEST");
+}
+
+TEST(live__one_exchange__is_a_request_but_on_a_port_of_tls)
+{
+	closes_init();
+	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 8000, 1, false);
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_HIGH);
+	closes_init();
+	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 443, 1, false);
+	assert_int_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->confidence, CONF_MEDIUM);
+}
+
 RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes_after_each__high_from_0_1_ms),
     T(KA001__round_trip_below_0_1_ms__medium), T(KA001__nine_connections__insufficient),
     T(KA001__less_than_nine_in_ten_with_one_request__silent), T(KA001__unused_connections__do_not_count),
@@ -261,4 +294,5 @@ RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes
     T(KA002__client_closes_after_each__warns), T(KA002__one_in_three_seconds__is_a_health_check),
     T(KA002__three_requests_in_one__silent), T(KA002__every_client_comes_once__silent),
     T(KA002__agent__is_named_with_its_setting), T(KA003__neither_six_in_ten__mixed),
-    T(KA003__idle_closes__are_another_matter))
+    T(KA003__idle_closes__are_another_matter), T(live__two_or_three_exchanges__one_request_if_it_is_tls),
+    T(live__one_exchange__is_a_request_but_on_a_port_of_tls))

@@ -131,9 +131,63 @@ TEST(KA005__small_numbers_without_headers__low_or_silent)
 	assert_int_equal(closes_one("REQUEST_CAP 25")->confidence, CONF_MEDIUM);
 }
 
+/* With TLS a handshake is among what was counted: one exchange or two. */
+TEST(KA005__live__a_handshake_may_be_among_the_exchanges)
+{
+	static const struct {
+		uint16_t port;
+		uint32_t exchanges;
+		const char *verdict;
+		enum confidence confidence;
+	} rows[] = {
+		{8000, 100, "REQUEST_CAP 100", CONF_HIGH}, /* 98 is no number that people set */
+		{8443, 100, "REQUEST_CAP 100", CONF_MEDIUM},
+		{8000, 102, "REQUEST_CAP 100-101", CONF_LOW}, /* Apache's default is 101 */
+		{8000, 1000, "REQUEST_CAP 1000", CONF_HIGH},
+		{8000, 52, "REQUEST_CAP 50", CONF_LOW},
+		{8000, 7, "REQUEST_CAP 5-7", CONF_LOW},
+		{8000, 4, "REQUEST_CAP 2-4", CONF_LOW},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		closes_init();
+		closes_many_live(60, SIDE_SERVER, SIDE_SERVER, rows[i].port, rows[i].exchanges, false);
+		assert_string_equal(closes_one("REQUEST_CAP")->verdict, rows[i].verdict);
+		assert_int_equal(closes_one("REQUEST_CAP")->confidence, rows[i].confidence);
+	}
+}
+
+TEST(KA005__live__server_known__its_default_and_a_handshake)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_SERVER, MS, 102);
+
+		c.local = SIDE_SERVER;
+		c.closer = (struct conn_proc){.pid = 7, .comm = "nginx"};
+		closes_add(&c);
+	}
+	assert_int_equal(closes_one("REQUEST_CAP 100")->confidence, CONF_MEDIUM);
+	assert_says(closes_one("REQUEST_CAP 100")->what, "102 exchanges, of which a TLS handshake takes 1 or 2");
+	assert_says(closes_one("REQUEST_CAP 100")->raise, "lastack pcap");
+}
+
+TEST(KA005__live__many_with_one_exchange__is_no_tls)
+{
+	closes_init();
+	closes_many_live(54, SIDE_SERVER, SIDE_SERVER, 80, 37, false);
+	closes_many_live(6, SIDE_SERVER, SIDE_SERVER, 80, 1, false);
+	assert_string_equal(closes_one("REQUEST_CAP")->verdict, "REQUEST_CAP 37");
+	closes_init();
+	closes_many_live(54, SIDE_SERVER, SIDE_SERVER, 443, 37, false); /* they may have made a handshake only */
+	closes_many_live(6, SIDE_SERVER, SIDE_SERVER, 443, 1, false);
+	assert_string_equal(closes_one("REQUEST_CAP")->verdict, "REQUEST_CAP 35-37");
+}
+
 RUN(T(KA004__many_ones_and_a_few_with_many__pool_too_small), T(KA004__program_that_ends__is_no_small_pool),
     T(KA004__most_below_three_times_the_mean__silent), T(KA004__fewer_than_one_in_five_with_one__silent),
     T(KA004__many_clients__silent), T(KA005__half_at_n_and_none_above__request_cap),
     T(KA005__less_than_half_at_n__silent), T(KA005__server_waits_before_it_closes__is_an_idle_timeout),
     T(KA005__client_closes_after_n__is_its_own_quota), T(KA005__response_says_close__counts_when_the_client_is_faster),
-    T(KA005__small_numbers_without_headers__low_or_silent))
+    T(KA005__small_numbers_without_headers__low_or_silent), T(KA005__live__a_handshake_may_be_among_the_exchanges),
+    T(KA005__live__server_known__its_default_and_a_handshake), T(KA005__live__many_with_one_exchange__is_no_tls))
