@@ -6,6 +6,7 @@
 #pragma once
 
 enum { TRACK_STAMPS = 4 };
+enum { NEAR_SOCKS = 1024 }; /* a power of two */
 
 enum { /* struct track.flags */
        TRACK_SYN = 1 << 0, /* it began while we looked */
@@ -113,10 +114,12 @@ struct event_rst { /* sent for a connection whose event_close is out already, or
 
 struct trace_config { /* .rodata: the verifier drops what is switched off */
 	__u32 netns; /* only this one; 0: all */
+	__u32 jiffy_ns;
 	__u64 cgroup; /* only sockets made in it or below; 0: all */
 };
 
 struct trace_counts { /* .bss */
 	__u64 lost; /* records that found the ring full */
 	__u64 untracked; /* sockets that found the table full */
+	__u64 far; /* entries of the hash table */
 };

@@ -17,20 +17,12 @@
 #include <bpf/bpf_tracing.h>
 
 #include "events.h"
+#include "socks.h"
 
 enum { PF_EXITING = 0x4, PF_KTHREAD = 0x00200000 }; /* include/linux/sched.h; both older than BTF */
 enum { GROUPS_DEEP = 32 }; /* how far below the group that is looked for a socket's may lie */
 
 const volatile struct trace_config config = {};
-struct trace_counts counts = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1 << 19); /* set before loading */
-	__type(key, __u64); /* cookie */
-	__type(value, struct track);
-} lastack_socks SEC(".maps");
 
 struct proc {
 	__u64 cgroup;
@@ -48,13 +40,6 @@ struct { /* the process that this CPU told of last: as a rule it is the next one
 	__type(key, __u32);
 	__type(value, struct latest);
 } lastack_latest SEC(".maps");
-
-struct { /* the change that on_state() began to look at last on this CPU */
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} lastack_change SEC(".maps");
 
 struct { /* which processes the reader has been told of */
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -226,17 +211,20 @@ static __always_inline __u64 received(struct tcp_sock *tp, bool fin) { return tp
 
 static __always_inline bool has_unread(struct tcp_sock *tp, bool fin) { return tp->rcv_nxt - tp->copied_seq > fin; }
 
+static __always_inline __u32 since(__u32 then, __u32 now) { return (__s32)(now - then) > 0 ? now - then : 0; }
+
 /*
  * The first FIN, either way: what is to be known of the time before it is settled. fin: it is the peer's. A TLS alert goes
  * before many a FIN and is no data: what was sent or had before it is as old as the peer's last acknowledgement, our last read.
+ * jiffies: when it was.
  */
-static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fin)
+static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fin, __u32 jiffies)
 {
 	bool theirs = has_unread(tp, fin) && is_tls_alert(tp->rcv_nxt - tp->copied_seq - fin);
 	bool ours = is_tls_alert(tp->write_seq - tp->snd_una);
 	bool written = has_written(t, tp), unread = has_unread(tp, fin) && !theirs;
 	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
-	__u32 jiffies = bpf_jiffies64(), read_at = t->read_at;
+	__u32 read_at = t->read_at;
 
 	if (t->flags & TRACK_PASSIVE) {
 		t->exchanges += (t->flags & TRACK_READ) && written;
@@ -251,8 +239,8 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 		t->flags |= TRACK_DATA_OUT;
 	if (received(tp, fin))
 		t->flags |= TRACK_DATA_IN;
-	t->sent_ago = jiffies - (ours ? tp->rcv_tstamp : tp->lsndtime);
-	t->read_ago = jiffies - (theirs && read_at ? read_at : tp->inet_conn.icsk_ack.lrcvtime);
+	t->sent_ago = since(ours ? tp->rcv_tstamp : tp->lsndtime, jiffies);
+	t->read_ago = since(theirs && read_at ? read_at : tp->inet_conn.icsk_ack.lrcvtime, jiffies);
 	t->bytes = fin ? sent : received(tp, false);
 }
 
@@ -311,15 +299,9 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 	tuple_of(&e->t, sk, cookie);
 	e->silence = t->at[2] ? 0 : t->silence;
 	if (!t->at[2] && from != TCP_SYN_SENT)
-		settle(t, tp, fin);
+		settle(t, tp, fin, bpf_jiffies64());
 	fill(e, sk, tp, t, fin);
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline void keep(__u64 cookie, const struct track *t)
-{
-	if (bpf_map_update_elem(&lastack_socks, &cookie, t, BPF_ANY))
-		__sync_fetch_and_add(&counts.untracked, 1);
 }
 
 static __always_inline int begin(struct tcp_sock *tp, __u64 cookie, bool passive)
@@ -333,23 +315,40 @@ static __always_inline int begin(struct tcp_sock *tp, __u64 cookie, bool passive
 	} else {
 		note_opener(&t);
 	}
-	keep(cookie, &t);
+	sock_put(cookie, &t);
 	return 0;
+}
+
+/*
+ * LAST_ACK, and nobody saw how it came to CLOSE_WAIT: that was before us, or missed. The peer's FIN was the last that it said,
+ * or nearly.
+ */
+static __always_inline void catch_up(struct track *t, struct tcp_sock *tp, __u64 now)
+{
+	__u64 ago = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
+
+	t->flags |= TRACK_FIRST_PEER;
+	t->at[2] = now - ago * config.jiffy_ns;
+	t->state[0] = TCP_CLOSE_WAIT;
+	settle(t, tp, true, tp->rcv_tstamp);
 }
 
 static __always_inline void half_close(struct sock *sk, struct tcp_sock *tp, struct track *t, int new)
 {
 	bool ours = new == TCP_FIN_WAIT1, fin = new == TCP_CLOSE_WAIT;
+	__u64 now = bpf_ktime_get_ns();
 
 	if (ours || new == TCP_LAST_ACK)
 		note_closer(sk, t);
+	if (new == TCP_LAST_ACK && !t->at[2])
+		catch_up(t, tp, now);
 	if (!t->at[2]) {
 		t->flags |= ours ? TRACK_FIRST_LOCAL : fin ? TRACK_FIRST_PEER : 0;
-		t->at[2] = bpf_ktime_get_ns();
+		t->at[2] = now;
 		t->state[0] = new;
-		settle(t, tp, fin);
+		settle(t, tp, fin, bpf_jiffies64());
 	} else {
-		t->at[3] = bpf_ktime_get_ns();
+		t->at[3] = now;
 		t->state[1] = new;
 	}
 	if (new == TCP_CLOSING)
@@ -375,11 +374,11 @@ static __always_inline __u64 cookie_of(struct sock *sk)
 
 static __always_inline int end(struct sock *sk, struct tcp_sock *tp, __u64 cookie, int from)
 {
-	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie), zero = {};
+	struct track *t = sock_get(cookie), zero = {};
 
 	emit(sk, tp, t ? t : &zero, cookie, from);
 	if (t)
-		bpf_map_delete_elem(&lastack_socks, &cookie);
+		sock_drop(cookie);
 	return 0;
 }
 
@@ -398,14 +397,13 @@ static __always_inline int on_change(struct sock *sk, __u64 cookie, int old, int
 		return end(sk, tp, cookie, old);
 	if (new == TCP_SYN_SENT)
 		return begin(tp, cookie, false);
-	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	t = sock_get(cookie);
 	if (!t && new == TCP_ESTABLISHED)
 		return old == TCP_SYN_RECV ? begin(tp, cookie, true) : 0;
 	if (!t) { /* it was there before we were */
 		struct track zero = {};
 
-		keep(cookie, &zero);
-		t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+		t = sock_put(cookie, &zero);
 	}
 	if (!t)
 		return 0;
@@ -416,68 +414,49 @@ static __always_inline int on_change(struct sock *sk, __u64 cookie, int old, int
 	return 0;
 }
 
-static __always_inline bool is_followed_change(struct sock *sk, int old, int new)
-{
-	return !is_dull(sk, old, new) && sk->sk_protocol == IPPROTO_TCP;
-}
-
-/* Cookies are counted up from 1. */
-static __always_inline __u64 change_id(__u64 cookie, int old, int new) { return cookie << 8 | old << 4 | new; }
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old, int new)
 {
-	__u64 *latest, cookie;
-	__u32 zero = 0;
-
-	if (!is_followed_change(sk, old, new))
-		return 0;
-	cookie = cookie_of(sk);
-	latest = bpf_map_lookup_elem(&lastack_change, &zero);
-	if (latest)
-		*latest = change_id(cookie, old, new);
-	return on_change(sk, cookie, old, new);
+	if (!is_dull(sk, old, new) && sk->sk_protocol == IPPROTO_TCP)
+		on_change(sk, cookie_of(sk), old, new);
+	return 0;
 }
 
-/* Has on_state() had this change of a socket? Of one that nobody followed: as if it had. */
-static __always_inline bool was_seen(__u64 cookie, int new)
+/* What a socket was in when it went to CLOSE, as far as that can still be told. */
+static __always_inline int last_state(struct sock *sk, struct tcp_sock *tp, const struct track *t)
 {
-	const struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	int state = t->at[3] ? t->state[1] : t->state[0];
 
-	if (new == TCP_CLOSE)
-		return !t;
-	if (new == TCP_SYN_SENT || !t)
-		return t;
-	if (new == TCP_ESTABLISHED)
-		return t->at[1];
-	return new == t->state[0] || new == t->state[1];
+	if (!t->at[2])
+		return tp->rcv_nxt ? TCP_ESTABLISHED : TCP_SYN_SENT;
+	if (state == TCP_FIN_WAIT1 && !sk->sk_err && !(t->flags & (TRACK_RESET | TRACK_RST_SENT)))
+		return TCP_FIN_WAIT2;
+	return state;
 }
 
 /*
  * The kernel does not let a program run twice at a time on one CPU. An interrupt that comes while close() has on_state() at
- * work may have the segments that wait taken in, hundreds of them, and none of what they change would be seen: it is seen
- * here. Wherever that is in doubt the socket's entry tells whether on_state() was there.
+ * work may have the segments that wait taken in, hundreds of them, and none of what they change is seen then. A socket that
+ * is done with and still has its entry here is one of those (ADR 59).
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state_missed, struct sock *sk, int old, int new)
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
 {
-	__u64 *latest, cookie;
-	__u32 zero = 0;
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+	struct track *t = cookie ? sock_get(cookie) : NULL;
+	struct tcp_sock *tp;
 
-	if (!is_followed_change(sk, old, new))
+	if (!t)
 		return 0;
-	cookie = cookie_of(sk);
-	latest = bpf_map_lookup_elem(&lastack_change, &zero);
-	if (!latest || *latest == change_id(cookie, old, new) || was_seen(cookie, new))
-		return 0;
-	return on_change(sk, cookie, old, new);
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp ? end(sk, tp, cookie, last_state(sk, tp, t)) : 0;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
 	__u64 cookie = cookie_of(sk);
-	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	struct track *t = sock_get(cookie);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 jiffies = bpf_jiffies64(), idle = 0;
 	bool written;
@@ -506,7 +485,7 @@ SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, struct sock *sk)
 {
 	__u64 cookie = cookie_of(sk);
-	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	struct track *t = sock_get(cookie);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 silence;
 
@@ -521,12 +500,12 @@ SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
 	__u64 cookie = cookie_of(sk);
-	struct track *t = bpf_map_lookup_elem(&lastack_socks, &cookie), reset = {.flags = TRACK_RESET};
+	struct track *t = sock_get(cookie), reset = {.flags = TRACK_RESET};
 
 	if (t)
 		t->flags |= TRACK_RESET;
 	else
-		keep(cookie, &reset);
+		sock_put(cookie, &reset);
 	return 0;
 }
 
@@ -561,7 +540,7 @@ static __always_inline int rst_sent(struct sock *sk, __u32 reason)
 		return 0;
 	cookie = sk->__sk_common.skc_cookie.counter;
 	state = sk->__sk_common.skc_state;
-	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	t = sock_get(cookie);
 	if (t)
 		t->flags |= TRACK_RST_SENT;
 	if (t || !cookie || (state != TCP_CLOSE && state != TCP_TIME_WAIT && state != TCP_FIN_WAIT2))
@@ -609,7 +588,7 @@ int on_rest(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	cookie = sk->__sk_common.skc_cookie.counter;
-	t = bpf_map_lookup_elem(&lastack_socks, &cookie);
+	t = sock_get(cookie);
 	if (!t)
 		return 0;
 	t->flags |= TRACK_THERE;

@@ -103,6 +103,14 @@ static uint64_t sockets_now(void)
 	return alloc ? strtoull(alloc + 7, NULL, 10) : 0;
 }
 
+static nsec_t jiffy(void)
+{
+	struct timespec tick = {0, 4000000};
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick); /* its resolution is a jiffy */
+	return (nsec_t)tick.tv_nsec + (nsec_t)tick.tv_sec * NSEC_PER_S;
+}
+
 static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 {
 	uint64_t sockets = sockets_now();
@@ -111,8 +119,8 @@ static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 		.cgroup = cfg->cgroup,
 		.sockets = power_of_two(sockets * 8, SOCKETS_MIN, SOCKETS_MAX),
 		.ring = power_of_two(sockets * 2 * sizeof(struct event_close), RING_MIN, RING_MAX),
+		.jiffy = jiffy(),
 	};
-	struct timespec tick = {0, 4000000};
 	int err = trace_load_new(&load, &t->load, w);
 
 	t->netns = cfg->netns;
@@ -123,9 +131,8 @@ static int start(struct trace *t, const struct trace_cfg *cfg, struct why *w)
 	if (!t->ring)
 		return why_errno(w, errno ? errno : ENOMEM, "BPF ring buffer");
 	err = trace_load_attach(t->load, w);
-	clock_getres(CLOCK_MONOTONIC_COARSE, &tick); /* its resolution is a jiffy */
 	t->source = (struct trace_source){
-		.jiffy = (nsec_t)tick.tv_nsec + (nsec_t)tick.tv_sec * NSEC_PER_S,
+		.jiffy = load.jiffy,
 		.parts = trace_load_parts(t->load),
 		.names = t->names,
 		.ports = &t->ports,

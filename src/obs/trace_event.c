@@ -92,7 +92,7 @@ static void set_times(const struct event_close *e, struct conn *c)
 		if (e->from == K_LAST_ACK)
 			c->fin[c->local] = at[3];
 	}
-	c->crossed = t->flags & TRACK_CROSSED;
+	c->crossed = (t->flags & TRACK_CROSSED) || e->from == K_CLOSING;
 }
 
 static void add_state(struct conn *c, unsigned kernel, nsec_t from, nsec_t to)

@@ -61,6 +61,7 @@ static int choose(struct trace_load *l, struct why *w)
 	}
 	reset_args = tracepoint_args(btf, "tcp_send_reset");
 	p->calls = has_member(btf, "file", "f_ref") || has_member(btf, "file", "f_count");
+	p->destroys = tracepoint_args(btf, "tcp_destroy_sock") >= 1;
 	p->reads = tracepoint_args(btf, "tcp_rcv_space_adjust") >= 1;
 	p->retransmits = tracepoint_args(btf, "tcp_retransmit_skb") >= 1;
 	p->resets = reset_args >= 1 && tracepoint_args(btf, "tcp_receive_reset") >= 1;
@@ -76,6 +77,7 @@ static int load(struct trace_load *l, const struct trace_load_cfg *cfg, struct w
 	struct lastack_bpf *s = l->skel;
 	int err;
 
+	bpf_program__set_autoload(s->progs.on_destroy, l->parts.destroys);
 	bpf_program__set_autoload(s->progs.on_read, l->parts.reads);
 	bpf_program__set_autoload(s->progs.on_retransmit, l->parts.retransmits);
 	bpf_program__set_autoload(s->progs.on_receive_reset, l->parts.resets);
@@ -83,7 +85,8 @@ static int load(struct trace_load *l, const struct trace_load_cfg *cfg, struct w
 	bpf_program__set_autoload(s->progs.on_send_reset_bare, l->parts.resets && !l->parts.reasons);
 	bpf_program__set_autoload(s->progs.on_rest, l->parts.rest);
 	bpf_program__set_autoattach(s->progs.on_rest, false);
-	s->rodata->config = (struct trace_config){.netns = cfg->netns, .cgroup = cfg->cgroup};
+	s->rodata->config =
+		(struct trace_config){.netns = cfg->netns, .jiffy_ns = (__u32)cfg->jiffy, .cgroup = cfg->cgroup};
 	bpf_map__set_max_entries(s->maps.lastack_socks, cfg->sockets);
 	bpf_map__set_max_entries(s->maps.lastack_ring, cfg->ring);
 	err = lastack_bpf__load(s);
@@ -175,6 +178,15 @@ static bool is_gone(const struct track *t, nsec_t before)
 	return newest && newest < before && !(t->flags & TRACK_THERE);
 }
 
+static uint64_t near_gone(const struct lastack_bpf *s, nsec_t before)
+{
+	uint64_t gone = 0;
+
+	for (size_t i = 0; i < NEAR_SOCKS; i++)
+		gone += s->bss->near_cookie[i] && is_gone(&s->bss->near_track[i], before);
+	return gone;
+}
+
 uint64_t trace_load_gone(const struct trace_load *l, nsec_t before)
 {
 	enum { BATCH = 4096 };
@@ -183,7 +195,7 @@ uint64_t trace_load_gone(const struct trace_load *l, nsec_t before)
 		struct track track[BATCH];
 	} *b = calloc(1, sizeof(*b));
 	int fd = bpf_map__fd(l->skel->maps.lastack_socks), err = b ? 0 : -ENOMEM;
-	__u64 at = 0, gone = 0;
+	uint64_t at = 0, gone = near_gone(l->skel, before);
 	bool first = true;
 
 	while (!err) {

@@ -8,11 +8,13 @@ struct trace_load_cfg {
 	uint64_t cgroup; /* id; only sockets made in it or in groups below it. 0: all */
 	uint32_t sockets; /* how many can be followed at once */
 	uint32_t ring; /* octets, a power of two */
+	nsec_t jiffy; /* how long the kernel's tick is */
 };
 
 /* What the kernel has beyond state changes. */
 struct trace_parts {
 	bool calls; /* close() is told from shutdown(), and who cut a connection off */
+	bool destroys; /* ends that the program for state changes missed */
 	bool reads; /* exchanges */
 	bool resets; /* RSTs received and sent ... */
 	bool reasons; /* ... and why they were sent (6.10) */

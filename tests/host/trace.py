@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -260,6 +261,49 @@ def a_connection_that_was_there_before_is_not_whole():
             c, s = t.both(8001)
             for r in c, s:
                 assert (r['whole'], r['first'], r['start'], r['requests']) == (False, 'client', None, 0), r
+    in_new_namespace(body)
+
+
+@test()
+def a_peer_that_had_closed_before_the_trace_was_first():
+    def body():
+        client, server = connected(7051)
+        exchange(client, server)
+        client.close()
+        until_read_eof(server)  # server: CLOSE_WAIT
+        since = time.monotonic()
+        with Tracing() as t:
+            waited = time.monotonic() - since
+            server.close()
+            record = next(r for r in t.until(lambda s: [r for r in s if r['server'].endswith(':7051')]) if r['local'] == 'server')
+            at_most = time.monotonic() - since
+        assert record['first'] == 'client' and record['how'] == 'fin', record
+        assert ours(record['closer']) and record['call'] == 'close', record
+        stood = record['state_s']['close_wait']
+        assert waited - 0.05 <= stood <= at_most + 0.05, (waited, stood, at_most)
+        assert not record['whole'], record
+    in_new_namespace(body)
+
+
+@test()
+def ends_of_more_sockets_than_the_near_table_holds_are_all_told():
+    def body():
+        n = 1500  # 3,000 sockets in a table of 1,024: the others are in the hash table
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        with Tracing() as t:
+            pairs = [connected(7052) for _ in range(n)]
+            for client, server in pairs:
+                exchange(client, server)
+            for client, server in pairs:
+                client.close()
+                until_read_eof(server)
+                server.close()
+            seen = t.until(lambda s: len(s) >= 2 * n)
+            said = t.end()
+        assert said['lost'] == 0, {k: v for k, v in said.items() if 'lost' in k}
+        assert len({(r['local'], r['client']) for r in seen}) == 2 * n
+        for r in seen:
+            assert r['whole'] and r['first'] == 'client' and r['exchanges'] == 1, r
     in_new_namespace(body)
 
 
