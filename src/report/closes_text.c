@@ -5,7 +5,7 @@
 #include "report/parts.h"
 #include <time.h>
 
-enum { LABEL_INDENT = 4, LABEL_WIDTH = 14, SERVICES_SHOWN = 12, REMEDIES_SHOWN = 2 };
+enum { LABEL_INDENT = 4, LABEL_WIDTH = 14, CLOCK_WIDTH = 13, SERVICES_SHOWN = 12, REMEDIES_SHOWN = 2 };
 
 struct conn_why conn_why(const struct conn *c)
 {
@@ -128,14 +128,18 @@ static struct who_text closer_of(const struct conn *c)
 	return w;
 }
 
-/* What matters most comes first: a terminal may cut the line. */
+/* On a terminal that is too narrow it takes two lines. */
 void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, const struct style *st)
 {
 	struct lines l = lines_of(out, st);
 	nsec_t at = conn_closed_at(c);
 	struct conn_why why = conn_why(c);
-	char rest[320] = "";
+	struct who_text who = closer_of(c);
+	enum ink ink = c->how == END_FIN ? INK_PLAIN : INK_YELLOW;
+	char ends[128], head[192], rest[384] = "";
 
+	snprintf(head, sizeof(head), "%s %-6s %-7s ", clock_text(at ? at : c->end, to_wall_ns).s,
+		 c->first == SIDE_NONE ? "-" : side_name(c->first), how_word(c));
 	append(rest, sizeof(rest), "%u req", conn_requests(c));
 	if (why.s[0])
 		append(rest, sizeof(rest), "; %s", why.s);
@@ -145,10 +149,14 @@ void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, cons
 		       seconds_text((double)(c->end - c->start) / (double)NSEC_PER_S).s);
 	if (c->opener.pid && c->opener.pid != c->closer.pid)
 		append(rest, sizeof(rest), "; opened by %.16s[%u]", c->opener.comm, c->opener.pid);
-	lines_put(&l, c->how == END_FIN ? INK_PLAIN : INK_YELLOW, "%s %-6s %-7s %s%s > %s  %s",
-		  clock_text(at ? at : c->end, to_wall_ns).s, c->first == SIDE_NONE ? "-" : side_name(c->first),
-		  how_word(c), closer_of(c).s, ip_port_text(c->addr[SIDE_CLIENT], c->port[SIDE_CLIENT]).s,
-		  conn_service_text(c).s, rest);
+	snprintf(ends, sizeof(ends), "%s > %s  ", ip_port_text(c->addr[SIDE_CLIENT], c->port[SIDE_CLIENT]).s,
+		 conn_service_text(c).s);
+	if (!l.cut || strlen(head) + strlen(who.s) + strlen(ends) + strlen(rest) <= l.width) {
+		lines_put(&l, ink, "%s%s%s%s", head, who.s, ends, rest);
+		return;
+	}
+	lines_put(&l, ink, "%s%s", head, ends);
+	lines_put(&l, ink, "%*s%s%s", CLOCK_WIDTH, "", who.s, rest);
 }
 
 /* ---- the summary ---- */

@@ -54,6 +54,24 @@ TEST(close__one_line__says_who_first_how_and_why)
 		"FIN_WAIT2 60 s; lasted 3.0 s\n");
 }
 
+TEST(close__narrow_terminal__two_lines)
+{
+	static const struct style narrow = {.width = 80};
+	struct conn c = closed(3);
+
+	c.closer = (struct conn_proc){.pid = 812, .comm = "nginx"};
+	c.call = CALL_CLOSE;
+	RENDER(text, out, report_close_text(out, &c, 0, &narrow));
+	assert_string_equal(text, "12:00:02.875 server FIN     10.0.0.1:40000 > 10.0.0.2:80\n"
+				  "             nginx[812] close  3 req; idle for 1.9 s; lasted 3.0 s\n");
+	free(text);
+	c.closer.pid = 0;
+	c.end = c.start;
+	RENDER(short_text, short_out, report_close_text(short_out, &c, 0, &narrow));
+	assert_null(strstr(short_text, "\n "));
+	free(short_text);
+}
+
 TEST(close__reset_refused_and_timeout__in_words)
 {
 	struct conn c = closed(1);
@@ -226,6 +244,7 @@ TEST(services__what_was_lost_is_said)
 }
 
 RUN(T(services__both_ends__told_once), T(close__one_line__says_who_first_how_and_why),
-    T(close__reset_refused_and_timeout__in_words), T(close__why__right_after_the_answer_or_never_used),
-    T(close_json__is_an_object_with_null_for_what_is_unknown), T(services__each_with_its_verdict_proof_and_fix),
-    T(services_json__verdicts_by_service_and_findings), T(services__what_was_lost_is_said))
+    T(close__narrow_terminal__two_lines), T(close__reset_refused_and_timeout__in_words),
+    T(close__why__right_after_the_answer_or_never_used), T(close_json__is_an_object_with_null_for_what_is_unknown),
+    T(services__each_with_its_verdict_proof_and_fix), T(services_json__verdicts_by_service_and_findings),
+    T(services__what_was_lost_is_said))
