@@ -98,6 +98,7 @@ static struct scene scene_of(const struct services *all, const struct service *v
 		.may_be_tls = may_be_tls(v),
 		.program = {program_of(seen_from(v, other, SIDE_CLIENT), SIDE_CLIENT),
 			    program_of(seen_from(v, other, SIDE_SERVER), SIDE_SERVER)},
+		.opener = program_of_opener(seen_from(v, other, SIDE_CLIENT)),
 	};
 
 	set_unit(&c);
@@ -116,25 +117,34 @@ bool is_per_request(const struct scene *c)
 
 /* ---- findings ---- */
 
-/* "nginx[812]"; without the pid where no one process did most; "" unknown. */
-static struct cause_text proc_of(const struct service *v, enum side side)
+/* "nginx[812]"; without the pid where it is not of half of them; "" unknown. */
+static struct cause_text talker_text(const struct talker *t, uint64_t of)
 {
 	struct cause_text r = {""};
-	const struct talker *t;
-	uint64_t all = v->conns;
 
-	if (side == SIDE_NONE)
-		return r;
-	t = &v->closes[side].by[0];
-	if (t->proc.pid)
-		all = v->closes[side].fin + v->closes[side].rst;
-	else if (side == SIDE_CLIENT)
-		t = &v->opener[0];
-	if (t->proc.pid && is_share(t->n, all, 0.5))
+	if (t->proc.pid && is_share(t->n, of, 0.5))
 		SAY(r.s, "%.16s[%u]", t->proc.comm, t->proc.pid);
 	else if (t->proc.pid)
 		SAY(r.s, "%.16s", t->proc.comm);
 	return r;
+}
+
+static struct cause_text proc_of(const struct service *v, enum side side)
+{
+	const struct closes *k;
+
+	if (side == SIDE_NONE)
+		return (struct cause_text){""};
+	k = &v->closes[side];
+	if (side == SIDE_CLIENT && !k->by[0].proc.pid)
+		return talker_text(&v->opener[0], v->conns);
+	return talker_text(&k->by[0], k->fin + k->rst);
+}
+
+void cause_blame_opener(struct finding *f, const struct scene *c)
+{
+	if (c->v->opener[0].proc.pid)
+		SAY(f->process, "%s", talker_text(&c->v->opener[0], c->v->conns).s);
 }
 
 struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n)

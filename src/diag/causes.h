@@ -20,7 +20,8 @@ struct scene {
 	bool may_be_tls; /* a handshake would be among the exchanges, and what came after a FIN may have been an alert */
 	bool hides_idle; /* may_be_tls, and the server's closes follow the requests before them as a timer does */
 	bool mass; /* closed together, and not replaced: a program ended */
-	struct program program[2]; /* by side */
+	struct program program[2]; /* by side: who closes, else who opens */
+	struct program opener; /* where the server closed: clients that close first may be others */
 	size_t found; /* verdicts on this service so far */
 	struct findings *out;
 };
@@ -58,6 +59,9 @@ static inline bool is_share(uint64_t part, uint64_t whole, double least)
  * process is named, where it is known.
  */
 struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n);
+
+/* The client that opened most is meant, not the one that closed most. */
+void cause_blame_opener(struct finding *f, const struct scene *c);
 
 /* Lowers the confidence to at most `at_most` and says what would raise it; the first such word stands. */
 void cause_doubt(struct finding *f, enum confidence at_most, const char *raise);

@@ -19,13 +19,15 @@ static void judge_ignored(const struct cause *self, struct scene *c, enum side c
 	if (closer == SIDE_SERVER && is_share(c->v->stale, k->ignored.seen, 0.5))
 		return;
 	f = cause_found(c, self, peer, k->ignored.seen);
+	if (peer == SIDE_CLIENT)
+		cause_blame_opener(f, c);
 	f->stage = STAGE_LEAKING;
 	SAY(f->what, "the %s does not close when the %s has: it sits in CLOSE_WAIT for %s (median of %s)",
 	    side_name(peer), side_name(closer), gap_text(median).s, num(k->ignored.seen).s);
 	SAY(f->evidence, "from the %s's FIN to the %s's: median %s > 1 s, p90 %s; no data came in between",
 	    side_name(closer), side_name(peer), gap_text(median).s, gap_text(samples_quantile(&k->ignored, 0.9)).s);
 	cause_doubt(f, CONF_HIGH, "lastack doctor where the program runs: CW001 names it and the kind of the leak");
-	remedy_settings(f, CURE_EOF, c->program[peer]);
+	remedy_settings(f, CURE_EOF, peer == SIDE_CLIENT ? c->opener : c->program[peer]);
 }
 
 static void judge_KA009(const struct cause *self, struct scene *c)

@@ -123,7 +123,7 @@ static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 	 * Closed together: by timers if the idle times lie closer together than the closes do, which then follow requests
 	 * that came together. Else by something that happened just then.
 	 */
-	if (c->mass && (ret->p90 - ret->p10) * 2 > spans_spread(&c->v->spans))
+	if (c->mass && (ret->p90 - ret->p10) * 2 > spans_spread(&c->v->spans) + 2 * c->v->grain)
 		return false;
 	return ret->shape != SHAPE_NONE && is_share(s->seen, c->closed, IDLE_SHARE);
 }
@@ -222,6 +222,7 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 	if (!n || is_cleared(c))
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, n);
+	cause_blame_opener(f, c);
 	f->stage = STAGE_LOSING;
 	f->confidence = CONF_HIGH;
 	f->raise[0] = '\0';
@@ -238,7 +239,7 @@ static void judge_KA008(const struct cause *self, struct scene *c)
 	if (is_timeout(c, SIDE_SERVER, &t))
 		append(f->evidence, sizeof(f->evidence), "; the server closes after %s, the pool keeps longer",
 		       gap_text(t.t).s);
-	remedy_settings(f, CURE_CLIENT_IDLE, c->program[SIDE_CLIENT]);
+	remedy_settings(f, CURE_CLIENT_IDLE, c->opener);
 	if (f->n_remedies < REMEDIES_MAX)
 		finding_remedy(
 			f,

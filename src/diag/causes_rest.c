@@ -48,23 +48,48 @@ static void say_closers(struct finding *f, const struct scene *c)
 
 #define FAILED_SHARE 0.5 /* of connections: what was opened is the lesser part */
 
-static void say_failed(struct finding *f, const struct service *v)
+static void judge_KA013(const struct cause *self, struct scene *c)
 {
+	const struct service *v = c->v;
+	uint64_t silent = v->failed - v->refused - v->no_port;
+	struct finding *f;
+
+	if (v->failed < N_MIN || !is_share(v->failed, v->conns, FAILED_SHARE))
+		return;
+	f = cause_found(c, self, SIDE_CLIENT, v->failed);
+	cause_blame_opener(f, c);
+	f->stage = STAGE_FAILING;
+	if (v->failed < N_SURE || !is_share(v->failed, v->conns, PER_REQUEST_SHARE))
+		f->severity = SEV_INFO; /* a client that waits for its server to start */
 	SAY(f->what, "%s of %s connections could not be opened", num(v->failed).s, num(v->conns).s);
 	if (v->refused)
 		append(f->what, sizeof(f->what), "; %s refused by a RST: nothing listens there, or a firewall says so",
 		       num(v->refused).s);
 	if (v->no_port)
-		append(f->what, sizeof(f->what), "; %s found no local port", num(v->no_port).s);
-	if (v->failed > v->refused + v->no_port)
-		append(f->what, sizeof(f->what), "; %s got no answer or were given up",
-		       num(v->failed - v->refused - v->no_port).s);
+		append(f->what, sizeof(f->what), "; %s found no local port (PORT001)", num(v->no_port).s);
+	if (silent)
+		append(f->what, sizeof(f->what), "; %s got no answer or were given up", num(silent).s);
 	SAY(f->evidence, "%s failed to open (>= 10, and %s >= 50 %%)", num(v->failed).s,
 	    percent_text((double)v->failed, (double)v->conns).s);
-	SAY(f->raise, "%s",
-	    v->refused ? "ss -Hltn on that host: does the service listen, and at that address?"
-		       : "lastack doctor on both hosts");
+	f->confidence = CONF_CERTAIN;
+	f->raise[0] = '\0';
+	if (v->refused) {
+		struct remedy *m = finding_remedy(f, "Start the service, at that address and port");
+
+		SAY(m->precondition, "ss -Hltn on that host does not list it");
+	}
+	if (silent)
+		finding_remedy(f, "Look at what drops its SYNs: a firewall, the route, a full accept queue "
+				  "(lastack doctor on that host)");
 }
+
+const struct cause cause_KA013 = {
+	.rule = {.id = "KA013",
+		 .title = "connections cannot be opened",
+		 .never = {"more retries without a pause make the pile of failed opens larger"}},
+	.verdict = "OPENS_FAIL",
+	.judge = judge_KA013,
+};
 
 static void judge_KA012(const struct cause *self, struct scene *c)
 {
@@ -78,15 +103,15 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	f->severity = SEV_INFO;
 	f->confidence = CONF_CERTAIN;
 	f->raise[0] = '\0';
-	if (v->failed >= N_MIN && is_share(v->failed, v->conns, FAILED_SHARE)) {
-		say_failed(f, v);
-		return;
-	}
 	if (v->whole < N_MIN) {
 		SAY(f->what,
 		    "%s connection%s began and ended while we looked: too few to tell a cause; up to %u %s in one",
 		    num(v->whole).s, v->whole == 1 ? "" : "s", v->most, of);
-		SAY(f->evidence, "%s < 10 connections (%s seen in part)", num(v->whole).s, num(v->conns - v->whole).s);
+		SAY(f->evidence, "%s < 10 connections (%s seen in part)", num(v->whole).s,
+		    num(v->conns - v->whole - v->failed).s);
+		if (v->failed)
+			append(f->evidence, sizeof(f->evidence), "; %s failed to open, %s of them refused",
+			       num(v->failed).s, num(v->refused).s);
 		SAY(f->raise, "a longer look");
 		return;
 	}

@@ -89,21 +89,34 @@ static enum software by_word(const char *said, enum side side)
 /* A process of that name runs programs of many kinds, some of them of the list. */
 static bool is_interpreter(const char *comm) { return begins(comm, "python"); }
 
-struct program program_of(const struct service *v, enum side side)
+/* first, else second: a process of that end; said: its word. */
+static struct program recognise(const struct conn_proc *first, const struct conn_proc *second, const char *said,
+				enum side side)
 {
-	const struct conn_proc *closer = &v->closes[side].by[0].proc, *opener = &v->opener[0].proc,
-			       *own = closer->pid || side == SIDE_SERVER ? closer : opener;
-	const char *said = side == SIDE_SERVER ? v->server : v->agent;
-	struct program p = {.software = by_comm(closer), .sure = true, .python = own->pid && is_interpreter(own->comm)};
+	const struct conn_proc *own = first->pid ? first : second;
+	struct program p = {.software = by_comm(first), .sure = true, .python = own->pid && is_interpreter(own->comm)};
 
-	if (p.software == SW_ANY && side == SIDE_CLIENT)
-		p.software = by_comm(opener);
+	if (p.software == SW_ANY)
+		p.software = by_comm(second);
 	if (p.software == SW_ANY) {
 		p.software = by_word(said, side);
 		p.sure = false;
 		p.stranger = p.software == SW_ANY && (said[0] || (own->pid && !is_interpreter(own->comm)));
 	}
 	return p;
+}
+
+struct program program_of(const struct service *v, enum side side)
+{
+	const struct conn_proc *closer = &v->closes[side].by[0].proc;
+
+	return recognise(closer, side == SIDE_CLIENT ? &v->opener[0].proc : closer,
+			 side == SIDE_SERVER ? v->server : v->agent, side);
+}
+
+struct program program_of_opener(const struct service *v)
+{
+	return recognise(&v->opener[0].proc, &v->closes[SIDE_CLIENT].by[0].proc, v->agent, SIDE_CLIENT);
 }
 
 static struct likely likely(const struct habit *h, size_t n, uint64_t value, struct program p)

@@ -40,6 +40,7 @@ struct program {
 	bool stranger; /* it is known to be none of these: its process or its word names another */
 };
 struct program program_of(const struct service *v, enum side side);
+struct program program_of_opener(const struct service *v); /* the client, by who opened most */
 
 struct likely {
 	char s[160]; /* "; the default of nginx (...)", "; the default of X (...) or Y (...)"; "" nobody known */

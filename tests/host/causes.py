@@ -277,6 +277,16 @@ def a_proxy_as_it_comes_lets_its_server_close():
 
 
 @test()
+def an_upstream_that_is_down():
+    def body():
+        with nginx_of(listening(8001), forwarding(8002, 8009)):
+            found = traced(program('ab', '-k', '-n', '60', '-c', '5', 'http://127.0.0.1:8002/'))
+            for f in wants(found, 'to 127.0.0.1:8009', 'OPENS_FAIL'):
+                assert f['severity'] == 'warn' and f['process'].startswith('nginx['), f
+    in_new_namespace(body)
+
+
+@test()
 def haproxy_that_closes_towards_its_server_as_it_asks():
     def body():
         with haproxy_of((8103, '', 'option http-server-close')):

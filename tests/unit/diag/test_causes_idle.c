@@ -206,6 +206,29 @@ TEST(KA008__request_after_an_idle_close__is_lost)
 	closes_verdict("SERVER_IDLE_TIMEOUT 2.00s");
 }
 
+/* Somebody else closed one connection in time: it is not the one that lost requests. */
+TEST(KA008__blames_who_opened_most)
+{
+	struct conn c;
+
+	closes_init();
+	for (unsigned i = 0; i < 3; i++) {
+		c = closes_next(SIDE_SERVER, 2 * S, 3);
+		c.local = SIDE_CLIENT;
+		c.opener = (struct conn_proc){.pid = 7, .comm = "python3"};
+		c.late_data = c.fin[SIDE_SERVER] + MS;
+		c.how = END_RST;
+		c.fin[SIDE_CLIENT] = 0;
+		closes_add(&c);
+	}
+	c = closes_next(SIDE_CLIENT, US, 1);
+	c.local = SIDE_CLIENT;
+	c.opener = c.closer = (struct conn_proc){.pid = 8, .comm = "curl"};
+	closes_add(&c);
+	assert_string_equal(closes_verdict("STALE_REUSE")->process, "python3[7]");
+	assert_says(closes_verdict("STALE_REUSE")->remedies[1].action, "aiohttp");
+}
+
 TEST(KA008__one_is_enough__none_is_silent)
 {
 	closes_init();
@@ -386,8 +409,8 @@ RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__one_request_each__the
     T(KA006__requests_together_closed_together__a_timer_all_the_same),
     T(KA006__closed_together_whenever_the_last_request_was__is_no_timer), T(KA006__began_before_we_looked__counts_too),
     T(KA007__client_closes_after_constant_idle_time), T(KA007__think_time__silent),
-    T(KA008__request_after_an_idle_close__is_lost), T(KA008__one_is_enough__none_is_silent),
-    T(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse),
+    T(KA008__request_after_an_idle_close__is_lost), T(KA008__blames_who_opened_most),
+    T(KA008__one_is_enough__none_is_silent), T(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse),
     T(KA006__live__alert_before_the_fin__the_timer_shows_in_the_requests),
     T(KA006__live__requests_that_take_long__no_timer), T(KA008__live__told_from_both_ends__the_clients_know),
     T(KA008__live__late_data_at_a_time_wait__medium_where_the_server_closes_idle_ones),

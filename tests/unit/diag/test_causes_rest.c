@@ -181,7 +181,7 @@ static void refused(unsigned n)
 	}
 }
 
-TEST(KA012__refused__nothing_listens)
+TEST(KA013__refused__nothing_listens)
 {
 	const struct finding *f;
 
@@ -189,11 +189,39 @@ TEST(KA012__refused__nothing_listens)
 	for (unsigned i = 0; i < 20; i++)
 		closes_many(1, SIDE_CLIENT, US, 3 + i);
 	refused(20);
-	f = closes_one("INSUFFICIENT");
+	f = closes_one("OPENS_FAIL");
 	assert_says(f->what, "20 of 40 connections could not be opened; 20 refused by a RST: nothing listens there");
-	assert_says(f->raise, "does the service listen");
+	assert_says(f->remedies[0].action, "Start the service");
+	assert_int_equal(f->severity, SEV_INFO);
 	closes_many(1, SIDE_CLIENT, US, 3);
 	assert_says(closes_one("INSUFFICIENT")->what, "no cause stands out");
+}
+
+TEST(KA013__nine_in_ten_of_fifty__a_warning)
+{
+	closes_init();
+	refused(50);
+	assert_int_equal(closes_one("OPENS_FAIL")->severity, SEV_WARN);
+	closes_init();
+	refused(49);
+	assert_int_equal(closes_one("OPENS_FAIL")->severity, SEV_INFO);
+	closes_init();
+	refused(9);
+	assert_says(closes_one("INSUFFICIENT")->evidence, "(0 seen in part); 9 failed to open, 9 of them refused");
+}
+
+TEST(KA013__no_answer__look_for_what_drops)
+{
+	closes_init();
+	for (unsigned i = 0; i < 10; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, US, 0);
+
+		memset(c.fin, 0, sizeof(c.fin));
+		c.how = END_FAILED_OPEN;
+		closes_add(&c);
+	}
+	assert_says(closes_one("OPENS_FAIL")->what, "10 got no answer");
+	assert_says(closes_one("OPENS_FAIL")->remedies[0].action, "drops its SYNs");
 }
 
 TEST(KA012__no_request_in_any__as_health_checks)
@@ -502,7 +530,8 @@ RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
     T(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse), T(KA009__still_open_at_the_end__counts),
     T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
     T(KA011__two_in_ten_closed_before__silent), T(KA012__nothing_but_one_reused_connection),
-    T(KA012__refused__nothing_listens), T(KA012__no_request_in_any__as_health_checks),
+    T(KA013__refused__nothing_listens), T(KA013__nine_in_ten_of_fifty__a_warning),
+    T(KA013__no_answer__look_for_what_drops), T(KA012__no_request_in_any__as_health_checks),
     T(KA012__resets_and_a_common_end__are_told), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
     T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
     T(fold__both_ends_on_this_host__the_view_that_names_a_process),
