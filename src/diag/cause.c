@@ -164,6 +164,7 @@ struct finding *cause_found(struct scene *c, const struct cause *self, enum side
 	SAY(f->process, "%s", who.s);
 	SAY(f->verdict, "%s", self->verdict);
 	SAY(f->service, "%s", service_text(c->v).s);
+	f->service_index = c->v->index;
 	if (n < N_SURE)
 		cause_doubt(f, CONF_MEDIUM, "50 connections or more: look for longer");
 	if (is_share(c->v->holes, c->v->conns, HOLES_SHARE))
@@ -243,6 +244,7 @@ static void judge_no_port(struct scene *c)
 	f->window_s = c->window_s;
 	f->weight = (double)v->no_port;
 	SAY(f->service, "%s", service_text(v).s);
+	f->service_index = v->index;
 	if (v->no_port_by.proc.pid)
 		SAY(f->process, "%s[%u]", v->no_port_by.proc.comm, v->no_port_by.proc.pid);
 	SAY(f->what, "connect() to %s failed %s times%s: no local port is left", ip_port_text(v->addr, v->port).s,
@@ -286,27 +288,22 @@ static bool is_told_better(const struct finding *f, const struct finding *g)
 	return is_of_server(f) != f->by_client;
 }
 
-static bool is_other_end(const struct finding *f, const struct finding *g)
-{
-	const char *at = strchr(f->service, ' '), *other = strchr(g->service, ' ');
-
-	return f->netns_inode == g->netns_inode && at && other && strcmp(at, other) == 0 &&
-	       strcmp(f->service, g->service) != 0;
-}
-
 /* What both ends tell is one problem. Nothing is worth telling of an end where the other knows a cause. */
-static void mark_told_twice(struct findings *in)
+static void mark_told_twice(const struct services *s, struct findings *in)
 {
-	for (size_t i = 0; i < in->n; i++)
-		for (size_t k = 0; k < in->n; k++) {
-			struct finding *f = &in->v[i];
+	for (size_t i = 0; i < in->n; i++) {
+		struct finding *f = &in->v[i];
+		const struct service *other = services_other_end(s, s->v[f->service_index]);
+
+		for (size_t k = 0; k < in->n && other; k++) {
 			const struct finding *g = &in->v[k];
 			bool less = f->rule == &cause_KA012.rule && g->rule != f->rule;
 
-			if (is_other_end(f, g) && !g->same_as[0] &&
+			if (g->service_index == other->index && !g->same_as[0] &&
 			    (less || (is_same_cause(f, g) && is_told_better(g, f))))
 				SAY(f->same_as, "%s", g->service);
 		}
+	}
 }
 
 int causes_diagnose(const struct services *s, const char *only, struct findings *ret)
@@ -324,7 +321,7 @@ int causes_diagnose(const struct services *s, const char *only, struct findings 
 	for (size_t i = 0; i < f.n; i++)
 		if (f.v[i].confidence < CONF_CERTAIN && !f.v[i].raise[0])
 			SAY(f.v[i].raise, "the program's configuration or code");
-	mark_told_twice(&f);
+	mark_told_twice(s, &f);
 	findings_sort(&f);
 	*ret = f;
 	return 0;
@@ -338,6 +335,18 @@ static const struct netns *netns_by_inode(const struct snapshot *s, uint64_t ino
 	return NULL;
 }
 
+/* By the other end, in a namespace that was looked at. */
+static bool is_told(const struct findings *in, const struct finding *f, const struct snapshot *s)
+{
+	for (size_t i = 0; i < in->n && f->same_as[0]; i++) {
+		const struct finding *g = &in->v[i];
+
+		if (!g->same_as[0] && strcmp(g->service, f->same_as) == 0 && netns_by_inode(s, g->netns_inode))
+			return true;
+	}
+	return false;
+}
+
 void causes_fold(struct findings *to, struct findings *closes, const struct snapshot *s)
 {
 	bool out[FINDINGS_MAX];
@@ -346,7 +355,7 @@ void causes_fold(struct findings *to, struct findings *closes, const struct snap
 	for (size_t i = 0; i < closes->n; i++) {
 		const struct finding *f = &closes->v[i];
 
-		out[i] = !netns_by_inode(s, f->netns_inode) || f->rule == &cause_KA012.rule || f->same_as[0];
+		out[i] = !netns_by_inode(s, f->netns_inode) || f->rule == &cause_KA012.rule || is_told(closes, f, s);
 	}
 	for (size_t i = 0; i < closes->n; i++) {
 		struct finding *f = &closes->v[i];

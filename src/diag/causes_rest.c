@@ -94,7 +94,7 @@ const struct cause cause_KA013 = {
 static void judge_KA012(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
-	const char *of = c->may_be_tls ? "exchanges" : "requests";
+	const char *of = c->may_be_tls && c->used ? "exchanges" : "requests";
 	struct finding *f;
 
 	if (c->found || !v->conns)

@@ -48,6 +48,7 @@ struct finding {
 	/* of a cause (diag/cause.h): */
 	char verdict[N_TEXT]; /* "REQUEST_CAP 100"; "" for a rule's finding */
 	char service[96]; /* service_text() */
+	uint16_t service_index; /* struct service.index */
 	bool by_client, by_server; /* who does it; neither: nobody, or both */
 	char same_as
 		[96]; /* the same cause is told better of this service, the other end of the same connections; "" it is not */

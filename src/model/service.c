@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/pairs.h"
+
 void services_init(struct services *s, uint64_t seed)
 {
 	*s = (struct services){0};
@@ -15,6 +17,7 @@ void services_done(struct services *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i]);
+	pairs_free(s->pairs);
 	*s = (struct services){0};
 }
 
@@ -66,6 +69,7 @@ static int service_of(struct services *s, const struct conn *c, struct service *
 	v->port = c->port[SIDE_SERVER];
 	v->local = c->local;
 	v->netns = c->netns;
+	v->index = (uint16_t)s->n;
 	s->v[s->n++] = v;
 	s->slot[at] = (uint16_t)s->n;
 	*ret = v;
@@ -335,6 +339,38 @@ static bool is_reset_alone(const struct conn *c)
 	       !c->fin[c->first];
 }
 
+/* Boyer and Moore's majority vote. */
+static void vote_partner(struct service *v, uint16_t partner)
+{
+	if (v->paired == 0)
+		v->partner = partner;
+	v->paired += v->partner == partner ? 1 : -1;
+}
+
+/* Looks for the other end in another namespace, as soon as there is a second one. 0 or -ENOMEM. */
+static int pair(struct services *s, struct service *v, const struct conn *c)
+{
+	int other;
+
+	if (c->local == SIDE_NONE || !c->netns || !conn_is_whole(c))
+		return 0;
+	if (!s->netns)
+		s->netns = c->netns;
+	if (!s->pairs && s->netns != c->netns) {
+		s->pairs = pairs_new(s->key);
+		if (!s->pairs)
+			return -ENOMEM;
+	}
+	if (!s->pairs)
+		return 0;
+	other = pairs_match(s->pairs, c, v->index);
+	if (other >= 0) {
+		vote_partner(v, (uint16_t)other);
+		vote_partner(s->v[other], v->index);
+	}
+	return 0;
+}
+
 int services_add(struct services *s, const struct conn *c)
 {
 	struct service *v;
@@ -382,7 +418,7 @@ int services_add(struct services *s, const struct conn *c)
 		samples_add(&v->idle_failed, c->idle_failed, &s->rng);
 	if (c->idle_survived > v->idle_survived)
 		v->idle_survived = c->idle_survived;
-	return 0;
+	return pair(s, v, c);
 }
 
 void services_window(struct services *s, nsec_t from, nsec_t to)
@@ -409,8 +445,13 @@ struct service_text service_text(const struct service *s)
 	return t;
 }
 
+enum { PAIRS_MIN = 3 };
+#define PAIRED_SHARE 0.8 /* of whole connections: some wait for the other end when the trace ends, or were pushed out */
+
 const struct service *services_other_end(const struct services *s, const struct service *v)
 {
+	if (v->paired >= PAIRS_MIN && (double)v->paired >= PAIRED_SHARE * (double)v->whole)
+		return s->v[v->partner];
 	for (size_t i = 0; i < s->n && v->local != SIDE_NONE; i++)
 		if (s->v[i]->local == side_other(v->local) && s->v[i]->port == v->port && s->v[i]->netns == v->netns &&
 		    ip_eq(s->v[i]->addr, v->addr))

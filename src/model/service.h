@@ -77,6 +77,10 @@ struct service {
 	enum side local; /* SIDE_NONE: a capture */
 	uint64_t netns; /* 0: a capture */
 
+	uint16_t index; /* in services.v */
+	uint16_t partner; /* index of the service of another namespace that has most of the other ends; see paired */
+	int64_t paired; /* other ends there, less those elsewhere */
+
 	uint64_t conns; /* records */
 	uint64_t open; /* not ended when the source stopped */
 	uint64_t closing; /* of those: one side has closed already */
@@ -132,6 +136,8 @@ struct services {
 	uint64_t unseen; /* events of connections that it did not see: some of their details may be wrong */
 	bool live; /* from BPF; else from captures */
 	nsec_t from, to; /* the time looked at: set by services_window(), else first start and last end */
+	uint64_t netns; /* of the first live record */
+	struct pairs *pairs; /* there are records of other namespaces, too; owned */
 	struct hash_key key;
 	struct rng rng;
 	uint16_t slot[SERVICE_SLOTS]; /* 1 + index; open addressing */
@@ -153,7 +159,11 @@ struct service_text {
 };
 struct service_text service_text(const struct service *s);
 
-/* The other end of the same connections, where both are of one namespace of this host; NULL: not seen. */
+/*
+ * The other end of the same connections, which it has nearly all of: in the same namespace of this host known by the address,
+ * in another by pairs of records. What a server's end has may come from many of its clients: then none of them is its other end,
+ * while it is theirs. NULL: not seen.
+ */
 const struct service *services_other_end(const struct services *s, const struct service *v);
 
 /* Records closed first by somebody. */

@@ -317,7 +317,8 @@ static void put_other_end(struct lines *l, const struct services *s, const struc
 		return;
 	if (w->local == SIDE_CLIENT && !has_own(f, w))
 		by = opener_of(w);
-	lines_put(l, INK_DIM, "  the other end, %s, %s%s%s", service_text(w).s,
+	lines_put(l, INK_DIM, "  the other end, %s%s, %s%s%s", service_text(w).s,
+		  w->netns == v->netns ? "" : " (another netns)",
 		  has_own(f, w) ? "tells more: see there" : "says the same", by.s[0] ? "; opened by " : "", by.s);
 }
 

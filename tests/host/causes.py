@@ -3,6 +3,7 @@
 """causes.py LASTACK FILL: why connections of real programs end, told by lastack trace and doctor --trace in network namespaces of their
 own: nginx, haproxy, ab, wrk, curl, redis, Python and sockets of ours, each cause configured in turn. TAP. A program that is not here skips its rows."""
 import contextlib
+import ctypes
 import http.client
 import importlib.util
 import json
@@ -116,9 +117,9 @@ def haproxy_of(*fronts):
             yield
 
 
-def traced(load):
+def traced(load, *where):
     """What lastack trace says after load(): verdicts by service ('on 127.0.0.1:8001'), and its findings."""
-    p = subprocess.Popen([LASTACK, 'trace', '--json', '--netns', 'self'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = subprocess.Popen([LASTACK, 'trace', '--json', '--netns', *(where or ['self'])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         text = b''
         probe = socket.create_server(('127.0.0.1', 9))
@@ -481,6 +482,69 @@ def through_tls_what_cannot_be_known_is_said_with_low_confidence():
                     for f in wants(found, f'{end} 127.0.0.1:{8100 + i}', verdict):
                         assert f['verdict'] in ('REQUEST_CAP 100', 'SERVER_IDLE_TIMEOUT 1.00s') or f['confidence'] == 'low', f
                         assert f['confidence'] != 'high', f
+    in_new_namespace(body)
+
+
+@contextlib.contextmanager
+def second_namespace(serve):
+    """10.91.0.2 in a namespace of its own, before which 10.91.0.1 is ours; serve() runs there, on listeners of ports 8001 and 8002."""
+    r, w = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            r.close()
+            assert ctypes.CDLL(None).unshare(host.CLONE_NEWNET) == 0
+            w.sendall(b'1')
+            w.recv(1)  # the link is there
+            for command in ('addr add 10.91.0.2/24 dev vb', 'link set vb up'):
+                subprocess.run(['ip', *command.split()], check=True)
+            listeners = [socket.create_server(('10.91.0.2', port)) for port in (8001, 8002)]
+            w.sendall(b'2')
+            serve(*listeners)
+        finally:
+            os._exit(0)
+    try:
+        w.close()
+        r.recv(1)
+        for command in (f'link add va type veth peer name vb netns {pid}', 'addr add 10.91.0.1/24 dev va', 'link set va up'):
+            subprocess.run(['ip', *command.split()], check=True)
+        r.sendall(b'1')
+        assert r.recv(1) == b'2'
+        yield
+    finally:
+        r.close()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@test()
+def both_ends_in_two_namespaces_are_one_problem():
+    def serve(closes, waits):
+        while True:
+            for listener in select.select([closes, waits], [], [])[0]:
+                s = listener.accept()[0]
+                while s.recv(4096):
+                    s.sendall(b'answer')
+                    if listener == closes:
+                        break
+                s.close()
+
+    def load():
+        for port in 8001, 8002:
+            for _ in range(60):
+                with socket.create_connection(('10.91.0.2', port)) as s:
+                    s.sendall(b'question')
+                    while s.recv(4096) and port == 8001:
+                        pass
+
+    def body():
+        with second_namespace(serve):
+            found = traced(load, 'all')
+            for port, verdict, told in ((8001, 'CLOSE_PER_REQUEST_BY_SERVER', 'on'), (8002, 'CLOSE_PER_REQUEST_BY_CLIENT', 'to')):
+                for end in 'on', 'to':
+                    for f in wants(found, f'{end} 10.91.0.2:{port}', verdict):
+                        assert f['same_as'] == (None if end == told else f'{told} 10.91.0.2:{port}'), f
+                        assert end != told or f['process'], f
     in_new_namespace(body)
 
 

@@ -300,6 +300,42 @@ TEST(merge__sorts_and_keeps_what_was_dropped)
 	findings_done(&b);
 }
 
+static void in_two_namespaces(unsigned n)
+{
+	for (unsigned i = 0; i < 2 * n; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S, 1);
+
+		c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+		c.netns = i % 2 ? 8 : 7;
+		c.port[SIDE_CLIENT] = (uint16_t)(30000 + i / 2);
+		if (i % 2)
+			c.closer = (struct conn_proc){.pid = 9, .comm = "nginx"};
+		closes_now -= i % 2 ? 0 : closes_step;
+		closes_add(&c);
+	}
+}
+
+/* The container that tells it better was not looked at: then the other one does. */
+TEST(fold__both_ends_in_two_namespaces__one_of_them_looked_at)
+{
+	struct netns ns[] = {{.name = "a", .inode = 7}, {.name = "b", .inode = 8}};
+	struct snapshot host = {.netns = ns};
+
+	for (size_t n = 1; n <= 2; n++) {
+		struct findings doctor = {.v = calloc(FINDINGS_MAX, sizeof(*doctor.v))};
+
+		assert_non_null(doctor.v);
+		closes_init();
+		in_two_namespaces(60);
+		closes_verdict("SERVER_IDLE_TIMEOUT");
+		host.n_netns = n;
+		causes_fold(&doctor, &closes_found, &host);
+		assert_int_equal(doctor.n, 1);
+		assert_string_equal(doctor.v[0].netns, n == 1 ? "a" : "b");
+		findings_done(&doctor);
+	}
+}
+
 TEST(fold__says_service_and_namespace__leaves_out_what_tells_nothing)
 {
 	struct netns ns = {.name = "host", .inode = 7};
@@ -533,7 +569,8 @@ RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
     T(KA013__refused__nothing_listens), T(KA013__nine_in_ten_of_fifty__a_warning),
     T(KA013__no_answer__look_for_what_drops), T(KA012__no_request_in_any__as_health_checks),
     T(KA012__resets_and_a_common_end__are_told), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
-    T(merge__sorts_and_keeps_what_was_dropped), T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
+    T(merge__sorts_and_keeps_what_was_dropped), T(fold__both_ends_in_two_namespaces__one_of_them_looked_at),
+    T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
     T(fold__both_ends_on_this_host__the_view_that_names_a_process),
     T(process__named_without_its_pid_where_there_are_many),
     T(any_records__every_verdict_has_its_proof_and_what_would_raise_it), T(known__every_id_is_found_whatever_its_case))
