@@ -87,7 +87,12 @@ static enum software by_word(const char *said, enum side side)
 }
 
 /* A process of that name runs programs of many kinds, some of them of the list. */
-static bool is_interpreter(const char *comm) { return begins(comm, "python"); }
+static bool is_interpreter(const char *comm)
+{
+	size_t n = strlen(comm);
+
+	return begins(comm, "python") || (n > 3 && strcmp(comm + n - 3, ".py") == 0);
+}
 
 /* first, else second: a process of that end; said: its word. */
 static struct program recognise(const struct conn_proc *first, const struct conn_proc *second, const char *said,
@@ -101,6 +106,7 @@ static struct program recognise(const struct conn_proc *first, const struct conn
 	if (p.software == SW_ANY) {
 		p.software = by_word(said, side);
 		p.sure = false;
+		p.own = p.software == SW_ANY && own->pid && !p.python;
 		p.stranger = p.software == SW_ANY && (said[0] || (own->pid && !is_interpreter(own->comm)));
 	}
 	return p;
@@ -116,7 +122,10 @@ struct program program_of(const struct service *v, enum side side)
 
 struct program program_of_opener(const struct service *v)
 {
-	return recognise(&v->opener[0].proc, &v->closes[SIDE_CLIENT].by[0].proc, v->agent, SIDE_CLIENT);
+	const struct conn_proc *opener = &v->opener[0].proc,
+			       *own = opener->pid ? opener : &v->closes[SIDE_CLIENT].by[0].proc;
+
+	return recognise(own, own, v->agent, SIDE_CLIENT);
 }
 
 static struct likely likely(const struct habit *h, size_t n, uint64_t value, struct program p)
@@ -190,11 +199,13 @@ void remedy_settings(struct finding *f, enum cure cure, struct program p)
 	size_t room = named ? REMEDIES_MAX - 1 : REMEDIES_MAX;
 
 	add_rows(f, cure, named ? p.software : SW_ANY);
+	if (!named && p.own)
+		add_rows(f, cure, SW_GO);
 	for (size_t i = 0; i < ARRAY_LEN(settings) && f->n_remedies < room; i++) {
 		const struct setting *t = &settings[i];
 
 		if (t->cure != cure || t->software == SW_ANY || t->software == p.software ||
-		    (p.python && !is_of_python(t->software)))
+		    (p.python && !is_of_python(t->software)) || (!named && p.own && t->software == SW_GO))
 			continue;
 		if (!named || (!p.sure && is_proxy(t->software)))
 			add_setting(f, t);

@@ -37,6 +37,7 @@ struct program {
 	enum software software; /* SW_ANY: not recognised */
 	bool sure;
 	bool python; /* its process is an interpreter of that name, and no program of the list runs in it as far as known */
+	bool own; /* its process is known and none of these: compiled, as likely as not, so Go is told before Python */
 	bool stranger; /* it is known to be none of these: its process or its word names another */
 };
 struct program program_of(const struct service *v, enum side side);

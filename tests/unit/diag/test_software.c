@@ -39,6 +39,17 @@ TEST(settings__of_python__where_that_runs)
 	assert_says(f.remedies[3].action, "httpx");
 }
 
+TEST(settings__of_go_first__where_a_program_of_ones_own_runs)
+{
+	struct finding f = {0};
+
+	remedy_settings(&f, CURE_REUSE, (struct program){.software = SW_ANY, .own = true});
+	assert_says(f.remedies[0].action, "In the client");
+	assert_says(f.remedies[1].action, "Go: one http.Client");
+	assert_says(f.remedies[2].action, "Python requests");
+	assert_null(strstr(f.remedies[3].action, "Go:"));
+}
+
 TEST(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name)
 {
 	struct finding f = {0};
@@ -109,11 +120,23 @@ TEST(program__by_process_surely__by_what_was_said_perhaps)
 	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_NODE);
 	v = (struct service){0};
 	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_ANY);
+	assert_false(program_of(&v, SIDE_CLIENT).own);
+	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "shop"};
+	assert_true(program_of(&v, SIDE_CLIENT).own);
+	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "shop.py"};
+	assert_true(program_of(&v, SIDE_CLIENT).python && !program_of(&v, SIDE_CLIENT).own);
+	v.closes[SIDE_CLIENT].by[0].proc = (struct conn_proc){.pid = 4, .comm = "curl"};
+	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_CURL);
+	assert_int_equal(program_of_opener(&v).software, SW_ANY);
+	assert_true(program_of_opener(&v).python);
+	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "node"};
+	assert_int_equal(program_of_opener(&v).software, SW_NODE);
 	assert_string_equal(software_name(SW_ANY), "");
 }
 
 RUN(T(fingerprints__somebody_else_was_named__silent), T(settings__of_nobody_known__those_for_programmers_first),
     T(settings__every_cure_has_one_for_programmers_and_all_fit), T(settings__a_known_program_gets_its_own),
-    T(settings__of_python__where_that_runs), T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
+    T(settings__of_python__where_that_runs), T(settings__of_go_first__where_a_program_of_ones_own_runs),
+    T(settings__of_a_proxy_too__where_somebody_else_may_have_said_the_name),
     T(fingerprints__name_candidates__only_the_known_one_if_there_is_one),
     T(program__by_process_surely__by_what_was_said_perhaps))
