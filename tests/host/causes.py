@@ -802,8 +802,9 @@ def go_client():
         subprocess.run(['go', 'build', '-o', d, GO_CLIENT], cwd=d, check=True, timeout=120, stdin=subprocess.DEVNULL,
                        env={**os.environ, 'GO111MODULE': 'off', 'CGO_ENABLED': '0', 'GOCACHE': f'{os.path.dirname(LASTACK)}/go-cache'})
 
-        def client(port, mode, n, concurrent=1, path='/', linger='0s'):
-            return program('env', f'LINGER={linger}', f'{d}/goclient', f'http://127.0.0.1:{port}{path}', mode, str(n), str(concurrent))
+        def client(port, mode, n, concurrent=1, path='/', pause='0s', linger='0s'):
+            return program('env', f'PAUSE={pause}', f'LINGER={linger}', f'{d}/goclient', f'http://127.0.0.1:{port}{path}', mode, str(n),
+                           str(concurrent))
         yield client
 
 
@@ -818,15 +819,15 @@ def go_clients_right_and_wrong():
             with open(os.path.join(folder, 'big'), 'wb') as f:
                 f.write(bytes(200_000))
             rows = (
-                ('to 127.0.0.1:8010', go(8010, 'never-read', 30, linger='3s'), ['PEER_IGNORES_FIN', 'SERVER_IDLE_TIMEOUT']),
+                ('to 127.0.0.1:8010', go(8010, 'never-read', 30, pause='20ms', linger='3s'), ['PEER_IGNORES_FIN', 'SERVER_IDLE_TIMEOUT']),
                 # the server's FIN waits behind data: nobody is in CLOSE_WAIT
-                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', linger='3s'), ['SERVER_IDLE_TIMEOUT|' + QUIET]),
+                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', pause='20ms', linger='3s'), ['SERVER_IDLE_TIMEOUT']),
                 ('to 127.0.0.1:8011', go(8011, 'close-unread', 100), ['CLOSE_PER_REQUEST_BY_CLIENT']),
                 ('to 127.0.0.1:8019', go(8019, 'close-unread', 100, path='/big'), ['CLIENT_ABORT_RST']),
                 ('to 127.0.0.1:8012', go(8012, 'read', 1000, 50), ['CLIENT_POOL_TOO_SMALL']),
                 ('to 127.0.0.1:8013', go(8013, 'pool', 1000, 50), [QUIET]),
                 ('to 127.0.0.1:8014', go(8014, 'no-keep-alive', 100), [PER_REQUEST]),
-                ('to 127.0.0.1:8015', go(8015, 'transport-each', 60, linger='2s'), ['SERVER_IDLE_TIMEOUT']),
+                ('to 127.0.0.1:8015', go(8015, 'transport-each', 60, pause='20ms', linger='2s'), ['SERVER_IDLE_TIMEOUT']),
                 ('to 127.0.0.1:8016', go(8016, 'read', 100), [QUIET]))
             told = {(f['service'], f['id']): f['what'] for f in with_service(rows)[1]}
             assert 'sits in CLOSE_WAIT' in told['to 127.0.0.1:8010', 'KA009'], told

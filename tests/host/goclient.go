@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// goclient URL MODE N CONCURRENT: net/http as programs use it, rightly and wrongly. It makes N requests in bursts of CONCURRENT, then
-// lingers for the time in LINGER (a Go duration) and exits.
+// goclient URL MODE N CONCURRENT: net/http as programs use it, rightly and wrongly. It makes N requests in bursts of CONCURRENT, with
+// PAUSE between them (a Go duration, from the environment), then lingers for LINGER and exits.
 package main
 
 import (
@@ -38,6 +38,11 @@ func once(mode, url string, client *http.Client) error {
 	return r.Body.Close()
 }
 
+func duration(name string) time.Duration {
+	d, _ := time.ParseDuration(os.Getenv(name))
+	return d
+}
+
 func main() {
 	url, mode := os.Args[1], os.Args[2]
 	n, _ := strconv.Atoi(os.Args[3])
@@ -63,7 +68,7 @@ func main() {
 			}()
 		}
 		burst.Wait()
+		time.Sleep(duration("PAUSE"))
 	}
-	linger, _ := time.ParseDuration(os.Getenv("LINGER"))
-	time.Sleep(linger)
+	time.Sleep(duration("LINGER"))
 }
