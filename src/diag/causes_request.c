@@ -56,10 +56,11 @@ static void doubt_unit(struct finding *f, const struct scene *c)
 			    "a capture with readable headers: every connection has the same few exchanges, which are "
 			    "requests or a handshake and one request");
 	} else if (c->unit > 1) {
-		append(f->what, sizeof(f->what), "; that is if %s are a TLS handshake and one request%s",
-		       unit_text(c).s, is_tls_port(c->v->port) ? ", as this port makes likely" : "");
-		if (samples_quantile(&c->v->rtt, 0.5) < RTT_RACE)
-			append(f->what, sizeof(f->what), "; who decides says so first, and who closes first is a race");
+		append(f->what, sizeof(f->what), "; that is if %s are TLS and one request", unit_text(c).s);
+		if (is_tls_port(c->v->port))
+			append(f->what, sizeof(f->what), ", likely on port %u", c->v->port);
+		if ((f->by_client || f->by_server) && samples_quantile(&c->v->rtt, 0.5) < RTT_RACE)
+			append(f->what, sizeof(f->what), "; who closes first is a race");
 		cause_doubt(f, CONF_LOW, "lastack pcap, which tells TLS handshakes from requests");
 	} else if (c->may_be_tls && is_tls_port(c->v->port)) {
 		cause_doubt(f, CONF_MEDIUM, "lastack pcap: on a port of TLS one exchange may be a handshake only");

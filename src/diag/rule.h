@@ -39,7 +39,7 @@ struct finding {
 	char raise[160]; /* what would raise the confidence; "" when certain */
 	char netns[N_TEXT]; /* "" for a finding about the whole host */
 	uint64_t netns_inode;
-	char what[240]; /* one sentence, with the numbers in it */
+	char what[288]; /* one sentence, with the numbers in it */
 	char evidence[400]; /* the inequality that held, so that a reader can redo it */
 	char process[160]; /* proc_text() of the one to blame; "" unknown */
 	double weight; /* among equals the greater one is told first: a share, a rate, a count */

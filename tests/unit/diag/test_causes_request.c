@@ -261,7 +261,7 @@ TEST(live__two_or_three_exchanges__one_request_if_it_is_tls)
 	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 8000, 3, true);
 	f = closes_one("CLOSE_PER_REQUEST_BY_SERVER");
 	assert_int_equal(f->confidence, CONF_LOW);
-	assert_says(f->what, "if 2 or 3 exchanges are a TLS handshake and one request");
+	assert_says(f->what, "if 2 or 3 exchanges are TLS and one request");
 	assert_says(f->evidence, "60 of 60 connections carried 2 or 3 exchanges");
 	assert_says(f->raise, "lastack pcap");
 	assert_null(strstr(f->what, "port"));
@@ -269,7 +269,7 @@ TEST(live__two_or_three_exchanges__one_request_if_it_is_tls)
 	closes_many_live(60, SIDE_CLIENT, SIDE_CLIENT, 443, 2, false);
 	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
 	assert_int_equal(f->confidence, CONF_LOW);
-	assert_says(f->what, "if 2 exchanges are a TLS handshake and one request, as this port makes likely");
+	assert_says(f->what, "if 2 exchanges are TLS and one request, likely on port 443");
 	closes_init();
 	closes_many_live(60, SIDE_SERVER, SIDE_SERVER, 443, 4, true); /* two requests at least */
 	closes_not("CLOSE_PER_REQUEST");
