@@ -44,6 +44,9 @@ static void say_shares(struct finding *f, const struct scene *c, enum side side)
 	    num(c->single).s, num(c->used).s, unit_text(c).s, percent_text((double)c->single, (double)c->used).s,
 	    closer_text(c, side).s, num(c->begun[side]).s, num(c->closed).s,
 	    percent_text((double)c->begun[side], (double)c->closed).s);
+	if (v->closes[side].notified)
+		append(f->evidence, sizeof(f->evidence), ", in %s of them by close_notify",
+		       num(v->closes[side].notified).s);
 	if (v->closes[side].gap.seen)
 		append(f->evidence, sizeof(f->evidence), "; median %s%s after the last data",
 		       gap < v->grain ? "at most " : "", gap_text(gap < v->grain ? v->grain : gap).s);

@@ -43,11 +43,12 @@ static const char *mistaken_for(const char *file)
 	unsigned char magic[4] = {0};
 	FILE *f = strcmp(file, "-") == 0 ? NULL : fopen(file, "rb");
 	size_t n = f ? fread(magic, 1, sizeof(magic), f) : 0;
+	bool empty = f && n == 0 && !ferror(f); /* a directory cannot be read */
 
 	if (f)
 		fclose(f);
 	if (n == 0)
-		return f ? ": it is empty" : "";
+		return empty ? ": it is empty" : "";
 	if (magic[0] == 0x1f && magic[1] == 0x8b)
 		return ": it is compressed; gzip -dc FILE | lastack pcap -";
 	if (memcmp(magic,

@@ -201,14 +201,16 @@ static bool is_stale(const struct conn *c)
 }
 
 /* Who decided, and when. */
-static void count_begun(struct closes *k, const struct conn *c, struct rng *rng)
+static void count_begun(struct service *v, const struct conn *c, struct rng *rng)
 {
+	struct closes *k = &v->closes[conn_closer(c)], *first = &v->closes[c->first];
 	nsec_t gap;
 	bool known = conn_gap(c, &gap), used = conn_requests(c) > 0 || !(c->seen & SEEN_SYN);
 
 	k->fin++;
 	k->single += conn_is_whole(c) && conn_requests(c) == 1;
 	k->unused += !used;
+	k->notified += k != first;
 	k->prompt += known && used && gap <= CLOSE_PROMPT + c->grain;
 	if (known && used) {
 		samples_add(&k->gap, gap, rng);
@@ -266,10 +268,10 @@ static void count_close(struct services *s, struct service *v, const struct conn
 	if (closer == SIDE_SERVER)
 		count_asked(v, c, &s->rng);
 	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first])) {
-		count_begun(&v->closes[closer], c, &s->rng);
+		count_begun(v, c, &s->rng);
 		count_fin(k, c, &s->rng);
 	} else if (c->rst[c->first] && was_told(c)) {
-		count_begun(&v->closes[closer], c, &s->rng);
+		count_begun(v, c, &s->rng);
 	} else if (c->rst[c->first]) {
 		count_rst(k, c);
 	} else {

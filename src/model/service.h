@@ -61,6 +61,7 @@ struct closes {
 	uint64_t unanswered; /* of fin and rst: a request stood without its whole answer */
 	uint64_t fin_then_rst; /* of fin: its own RST followed within FIN_THEN_RST, not because of late data */
 	uint64_t late_data; /* of fin: data came after it and met a RST */
+	uint64_t notified; /* of fin: by close_notify, and the other side was quicker to send a FIN or RST */
 	uint64_t half_close; /* of fin: data came after it and were taken */
 	uint64_t rst_kind[N_RST_KINDS]; /* of rst */
 	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */

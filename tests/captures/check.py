@@ -120,6 +120,8 @@ def damaged():
         if run.stderr.count(b'\n') > 1:
             wrong.append('more than one line of complaint')
         ok(f'cut after {kept} octets', wrong)
+    run = subprocess.run([sys.argv[1], 'pcap', str(HERE)], capture_output=True, check=False)
+    ok('a folder', [] if run.returncode == 2 and b'empty' not in run.stderr else [run.stderr.decode()])
     run = pcap(b'GET / HTTP/1.1\r\n\r\n' * 9)
     ok('no capture at all', [] if run.returncode == 2 and run.stderr.count(b'\n') == 1 else [run.stderr.decode()])
 

@@ -192,6 +192,7 @@ TEST(closes__close_notify_before_the_fin__is_the_close)
 	c.notify[SIDE_SERVER] = c.fin[SIDE_SERVER];
 	add(&c);
 	assert_int_equal(only()->closes[SIDE_SERVER].fin, 1);
+	assert_int_equal(only()->closes[SIDE_SERVER].notified, 1);
 	assert_int_equal(only()->closes[SIDE_SERVER].gap.seen, 1);
 	assert_int_equal(only()->closes[SIDE_SERVER].ignored.seen, 0);
 	assert_int_equal(only()->closes[SIDE_CLIENT].fin, 0);
