@@ -443,7 +443,7 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroy, struct sock *sk)
 {
 	__u64 cookie = sk->__sk_common.skc_cookie.counter;
-	struct track *t = cookie ? sock_get(cookie) : NULL;
+	struct track *t = sock_get(cookie);
 	struct tcp_sock *tp;
 
 	if (!t)

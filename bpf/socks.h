@@ -21,10 +21,13 @@ struct {
 	__type(value, struct track);
 } lastack_socks SEC(".maps");
 
+/* NULL: nothing is kept of it. Cookie 0, which is one that nobody asked for yet: NULL. */
 static __always_inline struct track *sock_get(__u64 cookie)
 {
 	__u32 i = cookie % NEAR_SOCKS;
 
+	if (!cookie)
+		return NULL;
 	if (near_cookie[i] == cookie)
 		return &near_track[i];
 	return counts.far ? bpf_map_lookup_elem(&lastack_socks, &cookie) : NULL;

@@ -37,7 +37,7 @@ static const struct opt opts[] = {
 	 .help = "which network namespaces (default all for root, else self)"},
 	{.name = "no-trace",
 	 OPT_IS_FLAG(struct top_cfg, no_trace),
-	 .help = "do not follow closes (BPF): it costs each some 9 us"},
+	 .help = "do not follow closes (BPF): it costs each some 4 us"},
 	{.type = OPT_END},
 };
 

@@ -111,6 +111,11 @@ def ours(record):
     return record['pid'] == os.getpid() and record['comm'] == open('/proc/self/comm', encoding='ascii').read().strip()
 
 
+def gives_reasons():
+    """Why a RST was sent (6.10). Without it, only who received it can tell that data came too late."""
+    return tuple(int(n) for n in re.findall(r'\d+', os.uname().release)[:2]) >= (6, 10)
+
+
 def until_read_eof(*socks):
     for s in socks:
         s.settimeout(10)
@@ -217,7 +222,8 @@ def a_request_on_a_closed_connection_is_late_data():
             seen = t.until(lambda s: {r['local'] for r in s} == {'client', 'server'})
             c = [r for r in seen if r['local'] == 'client'][0]
             assert (c['how'], c['first'], c['late_data'], c['rst_kind']) == ('rst', 'server', True, 'late_data'), c
-            assert any(r['local'] == 'server' and r['late_data'] for r in seen), seen
+            if gives_reasons():
+                assert any(r['local'] == 'server' and r['late_data'] for r in seen), seen
             client.close()
     in_new_namespace(body)
 
@@ -290,6 +296,7 @@ def ends_of_more_sockets_than_the_near_table_holds_are_all_told():
     def body():
         n = 1500  # 3,000 sockets in a table of 1,024: the others are in the hash table
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        listener = socket.create_server(('127.0.0.1', 7053))  # has no cookie, and is no connection
         with Tracing() as t:
             pairs = [connected(7052) for _ in range(n)]
             for client, server in pairs:
@@ -300,7 +307,9 @@ def ends_of_more_sockets_than_the_near_table_holds_are_all_told():
                 server.close()
             seen = t.until(lambda s: len(s) >= 2 * n)
             said = t.end()
+        listener.close()
         assert said['lost'] == 0, {k: v for k, v in said.items() if 'lost' in k}
+        assert sum(s['open'] for s in said['services']) == 0, said['services']
         assert len({(r['local'], r['client']) for r in seen}) == 2 * n
         for r in seen:
             assert r['whole'] and r['first'] == 'client' and r['exchanges'] == 1, r
