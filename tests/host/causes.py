@@ -450,6 +450,7 @@ def tls_late_goodbye(port):
     for _ in range(30):
         socks.append(greeted(port))
         request(socks[-1], 2)
+        select.select([], [], [], 0.02)  # apart, so that a timer and an event can be told
     for s in socks:
         assert s.recv(1) == b''
     for s in socks:  # long since closed by the server
