@@ -102,9 +102,10 @@ static struct scene scene_of(const struct services *all, const struct service *v
 	};
 
 	set_unit(&c);
-	c.hides_idle = hides_idle(&c);
-	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++)
+	for (int i = SIDE_CLIENT; i <= SIDE_SERVER; i++) {
 		c.begun[i] = v->closes[i].fin - v->closes[i].unused;
+		c.hides_idle[i] = hides_idle(&c, i);
+	}
 	c.mass = v->spans.seen >= N_MIN && spans_densest(&v->spans, MASS_STRETCH) > MASS_SHARE &&
 		 spans_replaced(&v->spans) < MASS_REPLACED;
 	return c;

@@ -18,7 +18,7 @@ struct scene {
 	uint32_t unit; /* exchanges that one request takes, at most: more than 1 where a handshake may be among them */
 	uint64_t single; /* of used: those with one request of so many exchanges */
 	bool may_be_tls; /* a handshake would be among the exchanges, and what came after a FIN may have been an alert */
-	bool hides_idle; /* may_be_tls, and the server's closes follow the requests before them as a timer does */
+	bool hides_idle[2]; /* by side: may_be_tls, and its closes follow the other's last data as a timer does */
 	bool mass; /* closed together, and not replaced: a program ended */
 	struct program program[2]; /* by side: who closes, else who opens */
 	struct program opener; /* where the server closed: clients that close first may be others */
@@ -77,10 +77,10 @@ static inline bool closes_at_once(const struct closes *k, uint64_t of)
 bool is_per_request(const struct scene *c);
 
 /*
- * Through TLS, live, a server's close_notify comes between its idle time and its FIN, and may hide it; but a timer follows the
- * last request by the same time on every connection.
+ * Through TLS, live, close_notify comes between an idle time and the FIN, and may hide it; but a timer follows the
+ * other side's last data by the same time on every connection.
  */
-bool hides_idle(const struct scene *c);
+bool hides_idle(const struct scene *c, enum side side);
 
 /* TLS as a rule: the IANA registry, and what is usual. A hint, no proof. */
 bool is_tls_port(uint16_t port);

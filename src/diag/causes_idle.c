@@ -61,12 +61,14 @@ static struct idle idle_of(const struct samples *s, nsec_t tick_least)
 	return r;
 }
 
-bool hides_idle(const struct scene *c)
-{
-	const struct samples *s = &c->v->asked;
+static nsec_t tick_least(enum side side) { return side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT; }
 
-	return c->may_be_tls && is_share(s->seen, c->v->closes[SIDE_SERVER].fin, HIDDEN_SHARE) &&
-	       idle_of(s, TICK_LEAST_SERVER).shape == SHAPE_TIMER;
+bool hides_idle(const struct scene *c, enum side side)
+{
+	const struct closes *k = &c->v->closes[side];
+
+	return c->may_be_tls && is_share(k->after.seen, k->fin, HIDDEN_SHARE) &&
+	       idle_of(&k->after, tick_least(side)).shape == SHAPE_TIMER;
 }
 
 /* The idle times themselves where most of them are known. */
@@ -74,12 +76,12 @@ static bool is_guessed(const struct scene *c, enum side side)
 {
 	const struct closes *k = &c->v->closes[side];
 
-	return side == SIDE_SERVER && c->hides_idle && !is_share(k->idle.seen, k->fin, HIDDEN_SHARE);
+	return c->hides_idle[side] && !is_share(k->idle.seen, k->fin, HIDDEN_SHARE);
 }
 
 static const struct samples *idle_samples(const struct scene *c, enum side side)
 {
-	return is_guessed(c, side) ? &c->v->asked : &c->v->closes[side].idle;
+	return is_guessed(c, side) ? &c->v->closes[side].after : &c->v->closes[side].idle;
 }
 
 static struct finding *say_timeout(const struct cause *self, struct scene *c, enum side side, const struct idle *t)
@@ -108,7 +110,7 @@ static struct finding *say_timeout(const struct cause *self, struct scene *c, en
 	}
 	if (is_guessed(c, side)) {
 		append(f->evidence, sizeof(f->evidence),
-		       "; since the last request: what was sent last may have been a TLS alert");
+		       "; since the other side's data: what was sent last may have been a TLS alert");
 		cause_doubt(f, CONF_LOW, "lastack pcap, which tells TLS alerts from data");
 	}
 	return f;
@@ -118,7 +120,7 @@ static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 {
 	const struct samples *s = idle_samples(c, side);
 
-	*ret = idle_of(s, side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT);
+	*ret = idle_of(s, tick_least(side));
 	/*
 	 * Closed together: by timers if the idle times lie closer together than the closes do, which then follow requests
 	 * that came together. Else by something that happened just then.

@@ -87,8 +87,8 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	nsec_t rtt = samples_quantile(&v->rtt, 0.5), life = samples_quantile(&v->life, 0.5);
 	struct finding *f;
 
-	if (!is_per_request(c) || c->hides_idle || !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) ||
-	    !closes_at_once(k, c->begun[SIDE_SERVER]))
+	if (!is_per_request(c) || c->hides_idle[SIDE_SERVER] ||
+	    !is_share(c->begun[SIDE_SERVER], c->closed, CLOSER_SHARE) || !closes_at_once(k, c->begun[SIDE_SERVER]))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, c->used);
 	say_shares(f, c, SIDE_SERVER);
@@ -149,8 +149,9 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	nsec_t gap = samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5);
 	struct finding *f;
 
-	if (!is_per_request(c) || c->hides_idle || !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) ||
-	    v->most > c->unit + 1 || gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
+	if (!is_per_request(c) || c->hides_idle[SIDE_CLIENT] ||
+	    !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most > c->unit + 1 || gap > CLOSE_IDLE ||
+	    per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, c->used);
 	say_shares(f, c, SIDE_CLIENT);
@@ -181,8 +182,9 @@ static void judge_KA003(const struct cause *self, struct scene *c)
 	uint64_t client = c->begun[SIDE_CLIENT], server = c->begun[SIDE_SERVER];
 	struct finding *f;
 
-	if (!is_per_request(c) || c->hides_idle || is_share(client, c->closed, CLOSER_SHARE) ||
-	    is_share(server, c->closed, CLOSER_SHARE) || !is_share(client + server, c->closed, PER_REQUEST_SHARE) ||
+	if (!is_per_request(c) || c->hides_idle[SIDE_CLIENT] || c->hides_idle[SIDE_SERVER] ||
+	    is_share(client, c->closed, CLOSER_SHARE) || is_share(server, c->closed, CLOSER_SHARE) ||
+	    !is_share(client + server, c->closed, PER_REQUEST_SHARE) ||
 	    samples_quantile(&c->v->closes[SIDE_SERVER].gap, 0.5) > CLOSE_IDLE ||
 	    samples_quantile(&c->v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE)
 		return;

@@ -110,7 +110,7 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	struct finding *f;
 	struct cap cap;
 
-	if (c->used < N_MIN || v->http2 || c->hides_idle || n < (told ? 2 : CAP_BLIND_MIN) ||
+	if (c->used < N_MIN || v->http2 || c->hides_idle[SIDE_SERVER] || n < (told ? 2 : CAP_BLIND_MIN) ||
 	    !is_share(v->at_most, c->used, CAP_SHARE) ||
 	    (!said && (!is_share(k->fin, c->closed, CAP_SERVER_SHARE) || !closes_at_once(k, k->fin))))
 		return;

@@ -204,7 +204,7 @@ static bool is_stale(const struct conn *c)
 static void count_begun(struct service *v, const struct conn *c, struct rng *rng)
 {
 	struct closes *k = &v->closes[conn_closer(c)], *first = &v->closes[c->first];
-	nsec_t gap;
+	nsec_t gap, closed = conn_closed_at(c), last = c->last_data[side_other(conn_closer(c))];
 	bool known = conn_gap(c, &gap), used = conn_requests(c) > 0 || !(c->seen & SEEN_SYN);
 
 	k->fin++;
@@ -212,20 +212,14 @@ static void count_begun(struct service *v, const struct conn *c, struct rng *rng
 	k->unused += !used;
 	k->notified += k != first;
 	k->prompt += known && used && gap <= CLOSE_PROMPT + c->grain;
+	/* live the closer's own last data may have been a TLS alert, just before its FIN */
+	if (c->local != SIDE_NONE && last && closed > last + CLOSE_IDLE && !c->unanswered && used)
+		samples_add(&k->after, closed - last, rng);
 	if (known && used) {
 		samples_add(&k->gap, gap, rng);
 		if (gap > CLOSE_IDLE && !c->unanswered) /* who gives up waiting was not idle */
 			samples_add(&k->idle, gap, rng);
 	}
-}
-
-/* Live the server's own last data may have been a TLS alert, just before its FIN. */
-static void count_asked(struct service *v, const struct conn *c, struct rng *rng)
-{
-	nsec_t closed = conn_closed_at(c), last = c->last_data[SIDE_CLIENT];
-
-	if (c->local != SIDE_NONE && last && closed > last + CLOSE_IDLE && !c->unanswered && conn_requests(c))
-		samples_add(&v->asked, closed - last, rng);
 }
 
 /* What followed the FIN. */
@@ -263,10 +257,7 @@ static bool was_told(const struct conn *c)
 static void count_close(struct services *s, struct service *v, const struct conn *c)
 {
 	struct closes *k = &v->closes[c->first];
-	enum side closer = conn_closer(c);
 
-	if (closer == SIDE_SERVER)
-		count_asked(v, c, &s->rng);
 	if (c->fin[c->first] && (!c->rst[c->first] || c->fin[c->first] <= c->rst[c->first])) {
 		count_begun(v, c, &s->rng);
 		count_fin(k, c, &s->rng);

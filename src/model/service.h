@@ -67,6 +67,7 @@ struct closes {
 	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */
 	struct samples gap; /* of fin: idle time before it, connections with requests only */
 	struct samples idle; /* those of gap above CLOSE_IDLE */
+	struct samples after; /* live, of fin: time since the other side's last data, those above CLOSE_IDLE */
 	struct samples
 		ignored; /* of fin: how long the peer let it stand; not where half_close or late data, nor where the answer was still due */
 	struct talker by[TALKERS]; /* most frequent first, approximately; live only */
@@ -122,7 +123,6 @@ struct service {
 	struct samples idle_failed; /* idle times after which data met no socket, or silence */
 	nsec_t idle_survived; /* the longest idle time after which data were answered */
 	uint64_t stale; /* requests lost on a connection that the server had closed while it was idle */
-	struct samples asked; /* live: from the client's last data to a close by the server, those above CLOSE_IDLE */
 	uint64_t
 		late_alone; /* data that met the server's TIME_WAIT or FIN_WAIT_2: live, whether it had been idle is not known */
 	struct span_samples spans; /* of whole ones that somebody closed */

@@ -443,6 +443,10 @@ def tls_once(port, stays, n=1):
         request(s, n)
         while stays and s.recv(4096):
             pass
+        if stays:  # close_notify is not the FIN yet
+            fin = select.poll()
+            fin.register(s, select.POLLRDHUP)
+            fin.poll(20_000)
 
 
 def tls_late_goodbye(port):

@@ -253,13 +253,13 @@ TEST(KA008__data_cut_by_a_prompt_close__is_no_stale_reuse)
 }
 
 /* A server that says close_notify and closes: the alert was its last data, and how long it was idle shows in the requests only. */
-static void alert_hides_idle(unsigned n, uint32_t exchanges, nsec_t spread, enum side local)
+static void alert_hides_idle(unsigned n, uint32_t exchanges, nsec_t spread, enum side closer, enum side local)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct conn c = closes_next(SIDE_SERVER, 5 * S + i % 10 * spread, exchanges);
+		struct conn c = closes_next(closer, 5 * S + i % 10 * spread, exchanges);
 
 		c.local = local;
-		c.last_data[SIDE_SERVER] = c.fin[SIDE_SERVER];
+		c.last_data[closer] = c.fin[closer];
 		closes_add(&c);
 	}
 }
@@ -269,26 +269,29 @@ TEST(KA006__live__alert_before_the_fin__the_timer_shows_in_the_requests)
 	const struct finding *f;
 
 	closes_init();
-	alert_hides_idle(60, 7, MS, SIDE_SERVER);
+	alert_hides_idle(60, 7, MS, SIDE_SERVER, SIDE_SERVER);
 	f = closes_one("SERVER_IDLE_TIMEOUT 5.0");
 	assert_int_equal(f->confidence, CONF_LOW);
-	assert_says(f->evidence, "since the last request");
+	assert_says(f->evidence, "since the other side's data");
 	closes_init();
-	alert_hides_idle(60, 2, MS, SIDE_CLIENT);
+	alert_hides_idle(60, 2, MS, SIDE_SERVER, SIDE_CLIENT);
 	closes_one("SERVER_IDLE_TIMEOUT 5.0"); /* and no connection for each request */
+	closes_init();
+	alert_hides_idle(60, 3, MS, SIDE_CLIENT, SIDE_CLIENT);
+	assert_int_equal(closes_one("CLIENT_IDLE_TIMEOUT 5.0")->confidence, CONF_LOW);
 }
 
 TEST(KA006__live__requests_that_take_long__no_timer)
 {
 	closes_init();
-	alert_hides_idle(60, 2, 400 * MS, SIDE_SERVER);
+	alert_hides_idle(60, 2, 400 * MS, SIDE_SERVER, SIDE_SERVER);
 	closes_not("SERVER_IDLE_TIMEOUT");
 	closes_init();
-	alert_hides_idle(60, 1, MS, SIDE_SERVER); /* one exchange: no TLS */
+	alert_hides_idle(60, 1, MS, SIDE_SERVER, SIDE_SERVER); /* one exchange: no TLS */
 	closes_not("SERVER_IDLE_TIMEOUT");
 	closes_verdict("CLOSE_PER_REQUEST_BY_SERVER");
 	closes_init();
-	alert_hides_idle(60, 7, MS, SIDE_NONE); /* what a capture has last was no alert */
+	alert_hides_idle(60, 7, MS, SIDE_SERVER, SIDE_NONE); /* what a capture has last was no alert */
 	closes_not("SERVER_IDLE_TIMEOUT");
 }
 
