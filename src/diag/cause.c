@@ -289,6 +289,17 @@ static bool is_told_better(const struct finding *f, const struct finding *g)
 	return is_of_server(f) != f->by_client;
 }
 
+/* The other end may be surer of the same: then this one is, too. */
+static void be_as_sure(struct finding *told, const struct finding *other)
+{
+	if (told->rule != other->rule || told->confidence >= other->confidence ||
+	    strcmp(told->verdict, other->verdict) != 0)
+		return;
+	told->confidence = other->confidence;
+	SAY(told->raise, "%s", other->raise);
+	append(told->evidence, sizeof(told->evidence), "; surer from the other end");
+}
+
 /* What both ends tell is one problem. Nothing is worth telling of an end where the other knows a cause. */
 static void mark_told_twice(const struct services *s, struct findings *in)
 {
@@ -297,12 +308,14 @@ static void mark_told_twice(const struct services *s, struct findings *in)
 		const struct service *other = services_other_end(s, s->v[f->service_index]);
 
 		for (size_t k = 0; k < in->n && other; k++) {
-			const struct finding *g = &in->v[k];
+			struct finding *g = &in->v[k];
 			bool less = f->rule == &cause_KA012.rule && g->rule != f->rule;
 
-			if (g->service_index == other->index && !g->same_as[0] &&
-			    (less || (is_same_cause(f, g) && is_told_better(g, f))))
-				SAY(f->same_as, "%s", g->service);
+			if (g->service_index != other->index || g->same_as[0] ||
+			    !(less || (is_same_cause(f, g) && is_told_better(g, f))))
+				continue;
+			SAY(f->same_as, "%s", g->service);
+			be_as_sure(g, f);
 		}
 	}
 }

@@ -445,6 +445,30 @@ TEST(both_ends__causes_of_each_side__each_at_its_own_end)
 }
 
 /* One end has too little to tell; the other does: nothing more is said of it. */
+/* Through TLS the server's own end does not see how long it was idle; its clients' end does. */
+TEST(both_ends__one_is_surer__so_is_what_is_told)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 120; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 5 * S, 3);
+
+		c.local = i % 2 ? SIDE_SERVER : SIDE_CLIENT;
+		if (i % 2) {
+			c.closer = (struct conn_proc){.pid = 812, .comm = "nginx"};
+			c.last_data[SIDE_SERVER] = c.fin[SIDE_SERVER];
+		}
+		closes_add(&c);
+	}
+	assert_non_null(closes_find("SERVER_IDLE_TIMEOUT"));
+	assert_int_equal(closes_found.n, 2);
+	f = &closes_found.v[closes_found.v[0].same_as[0] ? 1 : 0];
+	assert_string_equal(f->service, "on 10.0.0.2:80");
+	assert_int_equal(f->confidence, CONF_HIGH);
+	assert_says(f->evidence, "surer from the other end");
+}
+
 TEST(both_ends__nothing_to_tell_of_one__the_other_is_named)
 {
 	closes_init();
@@ -560,8 +584,9 @@ TEST(known__every_id_is_found_whatever_its_case)
 }
 
 RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
-    T(both_ends__causes_of_each_side__each_at_its_own_end), T(both_ends__nothing_to_tell_of_one__the_other_is_named),
-    T(KA009__source_that_loses__low), T(KA009__around_the_fin_not_seen__silent), T(KA009__fin_stands_for_seconds__leak),
+    T(both_ends__causes_of_each_side__each_at_its_own_end), T(both_ends__one_is_surer__so_is_what_is_told),
+    T(both_ends__nothing_to_tell_of_one__the_other_is_named), T(KA009__source_that_loses__low),
+    T(KA009__around_the_fin_not_seen__silent), T(KA009__fin_stands_for_seconds__leak),
     T(KA009__a_second_or_less_or_four__silent), T(KA009__half_closed_by_design__silent),
     T(KA009__pool_that_looks_when_it_needs_one__is_stale_reuse), T(KA009__still_open_at_the_end__counts),
     T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
