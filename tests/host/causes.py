@@ -476,7 +476,7 @@ def through_tls_what_cannot_be_known_is_said_with_low_confidence():
                 rows += [
                     (version, 'keepalive_timeout 0;', lambda p: [tls_once(p, True) for _ in range(60)], 'CLOSE_PER_REQUEST_BY_SERVER'),
                     (version, '', lambda p: [tls_once(p, False) for _ in range(60)], 'CLOSE_PER_REQUEST_BY_CLIENT'),
-                    (version, 'keepalive_timeout 1s;', tls_late_goodbye, 'SERVER_IDLE_TIMEOUT'),
+                    (version, 'keepalive_timeout 2s;', tls_late_goodbye, 'SERVER_IDLE_TIMEOUT'),
                     (version, 'keepalive_requests 100;', lambda p: [tls_once(p, True, 100) for _ in range(15)], 'REQUEST_CAP')]
             servers = [f'server {{ listen 127.0.0.1:{8100 + i} ssl; {with_tls}{version}; {settings} {HELLO} }}'
                        for i, (version, settings, _, _) in enumerate(rows)]
@@ -485,7 +485,7 @@ def through_tls_what_cannot_be_known_is_said_with_low_confidence():
             for i, (*_, verdict) in enumerate(rows):
                 for end in 'on', 'to':
                     for f in wants(found, f'{end} 127.0.0.1:{8100 + i}', verdict):
-                        assert f['verdict'] in ('REQUEST_CAP 100', 'SERVER_IDLE_TIMEOUT 1.00s') or f['confidence'] == 'low', f
+                        assert f['verdict'].startswith(('REQUEST_CAP 100', 'SERVER_IDLE_TIMEOUT 2.0')) or f['confidence'] == 'low', f
                         assert f['confidence'] != 'high', f
     in_new_namespace(body)
 
