@@ -4,6 +4,7 @@
 real kernel, then builds with clang and the sanitizers and tests again. Most tests wait: that second build, and clang-tidy
 after it, take what processor time they leave. Ends with `N passed, N failed, N skipped`.
 What cannot run here (no root, a tool missing) is counted as skipped and says why."""
+import contextlib
 import json
 import os
 import re
@@ -131,19 +132,12 @@ def simulation(build, seeds, env=None, all_edges=False):
         count('every edge of edges.def in that simulation', passed=int(not never), failed=int(bool(never)), why=' '.join(never))
 
 
-def idle():
-    """What this thread starts runs only where a processor would be idle: what is tested is as quick as if nothing else ran."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    except OSError:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-
-
 class Aside:
     """The build with clang, and clang-tidy, beside the tests. They say nothing before their turn."""
 
     def __init__(self):
-        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=idle)
+        self.threads = []
+        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=self.idle)
         self.build, self.lints = None, []
         if not shutil.which('clang'):
             return
@@ -151,6 +145,14 @@ class Aside:
                                       '-Doptimization=1', env={'CC': 'clang'})
         if shutil.which('clang-tidy'):
             self.lints = [self.pool.submit(self.lint, s) for s in tracked('.c') if s.startswith(('src/', 'tests/unit/'))]
+
+    def idle(self):
+        """What this thread starts runs only where a processor would be idle: what is tested is as quick as if nothing else ran."""
+        self.threads.append(threading.get_native_id())
+        try:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        except OSError:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
     def lint(self, source):
         self.build.result()  # it makes headers
@@ -169,6 +171,9 @@ class Aside:
     def linted(self):
         if not self.lints:
             return count('clang-tidy', skipped=1, why='clang-tidy or clang is not installed')
+        for thread in self.threads:  # no test is left that would feel it
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
         bad = [out for status, out in (lint.result() for lint in self.lints) if status]
         lines = [line for out in bad for line in re.findall('^.*: (?:error|warning): .*$', out, re.M) or [out[-2000:]]]
         if bad:
