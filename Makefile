@@ -2,7 +2,7 @@
 # The two commands of the README, and the few others. The build itself is Meson's: see meson.build.
 BUILD := build
 
-.PHONY: all demo check bench soak fuzz mutants setup install clean
+.PHONY: all demo check bench soak fuzz mutants kernels setup install clean
 all: setup
 	@tools/build.sh $(BUILD)
 
@@ -31,6 +31,10 @@ soak: all
 # Breaks the engine on purpose, some 300 times, and prints which test noticed.
 mutants: setup
 	@tools/mutants.py
+
+# trace, run and top on Debian's 6.1 and 6.12, in QEMU (which it asks for).
+kernels: all
+	@tools/kernels.sh $(BUILD)
 
 fuzz: setup
 	@tools/fuzz.sh 60
