@@ -5,7 +5,7 @@
 #   tools/kernels.sh BUILD [-t TEST]... [PACKAGE...]
 #
 #   BUILD      the folder with lastack; kernels are kept in BUILD/kernels
-#   -t TEST    trace, top, causes or host [trace top]
+#   -t TEST    trace, top, causes, clients or host [trace top]
 #   PACKAGE    [linux-image-amd64 linux-image-6.12-amd64]: Debian 12's own and the one of its backports
 #
 # The guest has this machine's root, read-only with a layer of memory on it, and no network. QEMU emulates: no KVM is needed, and nothing

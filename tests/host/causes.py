@@ -1,201 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """causes.py LASTACK FILL: why connections of real programs end, told by lastack trace and doctor --trace in network namespaces of their
-own: nginx, haproxy, ab, wrk, curl, redis, Python and sockets of ours, each cause configured in turn. TAP. A program that is not here skips its rows."""
+own: nginx, haproxy, ab, wrk, curl, redis and sockets of ours, each cause configured in turn. TAP. A program that is not here skips its rows."""
 import contextlib
 import ctypes
-import http.client
-import importlib.util
 import json
 import os
 import random
 import re
 import select
-import shutil
 import signal
 import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
 
 import host
 from host import LASTACK, Skip, in_new_namespace, test
+from programs import (
+    HELLO, IDLE_NOW, PER_REQUEST, QUIET, forwarding, haproxy_of, listening, need, nginx, nginx_of, program, request, server, told_of,
+    traced, wants, with_service)
 
 host.tests.clear()
-
-NGINX = """daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error;
-events {{ worker_connections 4096; }}
-http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;
-{1} }}
-"""
-
-HELLO = 'location / { return 200 "hello"; }'
-
-HAPROXY = """defaults
-  mode http
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-"""
-
-# A front of haproxy, and what it forwards to.
-FRONT = """frontend f{0}
-  bind 127.0.0.1:{0}
-  {1}
-  default_backend b{0}
-backend b{0}
-  {2}
-  server s 127.0.0.1:{3}
-"""
-
-
-def need(*programs):
-    for p in programs:
-        if not shutil.which(p):
-            raise Skip(f'{p} is not installed')
-
-
-@contextlib.contextmanager
-def server(port, *command):
-    """A server that is up when it can be connected to."""
-    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            assert p.poll() is None and time.monotonic() < deadline, f'{command[0]} does not start'
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(('127.0.0.1', port)).close()
-                break
-            select.select([], [], [], 0.02)
-        yield
-    finally:
-        p.terminate()
-        p.wait()
-
-
-@contextlib.contextmanager
-def nginx_of(*blocks):
-    """nginx with these blocks in http { }; the first server must listen at 8001. Gives its folder."""
-    need('nginx')
-    with tempfile.TemporaryDirectory() as d:
-        os.chmod(d, 0o755)
-        path = os.path.join(d, 'nginx.conf')
-        with open(path, 'w', encoding='ascii') as f:
-            f.write(NGINX.format(d, ' '.join(blocks)))
-        with server(8001, 'nginx', '-c', path, '-p', d):
-            yield d
-
-
-def listening(port, settings='', does=HELLO):
-    return f'server {{ listen 127.0.0.1:{port}; {settings} {does} }}'
-
-
-def forwarding(port, to, settings='', keeps=''):
-    """A proxy before the server at port `to`."""
-    return f'upstream u{port} {{ server 127.0.0.1:{to}; {keeps} }}' + \
-        listening(port, 'keepalive_timeout 75s;', f'location / {{ proxy_pass http://u{port}; {settings} }}')
-
-
-def nginx(settings=''):
-    return nginx_of(listening(8001, settings))
-
-
-@contextlib.contextmanager
-def haproxy_of(*fronts):
-    """haproxy with fronts (port, settings, its back's settings), each before an nginx of its own, at 100 less."""
-    need('haproxy')
-    with nginx_of(*(listening(p) for p in {8001, *(port - 100 for port, _, _ in fronts)})), \
-            tempfile.NamedTemporaryFile('w', suffix='.cfg') as f:
-        f.write(HAPROXY + ''.join(FRONT.format(port, front, back, port - 100) for port, front, back in fronts))
-        f.flush()
-        with server(fronts[0][0], 'haproxy', '-db', '-f', f.name):
-            yield
-
-
-def traced(load, *where):
-    """What lastack trace says after load(): verdicts by service ('on 127.0.0.1:8001'), and its findings."""
-    p = subprocess.Popen([LASTACK, 'trace', '--json', '--netns', *(where or ['self'])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        text = b''
-        probe = socket.create_server(('127.0.0.1', 9))
-        deadline = time.monotonic() + 20
-        while b':9"' not in text:  # it follows when it reports a connection of ours
-            if p.poll() is not None:
-                why = p.stderr.read().decode()
-                raise Skip(why.strip()) if p.returncode == 3 else AssertionError(why)
-            assert time.monotonic() < deadline, 'lastack trace does not begin'
-            socket.create_connection(('127.0.0.1', 9)).close()
-            probe.accept()[0].close()
-            if select.select([p.stdout], [], [], 0.05)[0]:
-                text += os.read(p.stdout.fileno(), 65536)
-        probe.close()
-        pid = os.fork()
-        if pid == 0:
-            status = 1
-            try:
-                os.close(p.stdout.fileno())
-                load()
-                status = 0
-            finally:
-                os._exit(status)
-        done = 0
-        while not done:  # its lines must be read meanwhile
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if select.select([p.stdout], [], [], 0.02)[0]:
-                text += os.read(p.stdout.fileno(), 1 << 20)
-        assert status == 0, f'the load ended with {status}'
-        select.select([], [], [], 0.3)  # ends that are under way
-        p.send_signal(signal.SIGINT)
-        rest, _ = p.communicate(timeout=30)
-    finally:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
-    end = json.loads((text + rest).strip().splitlines()[-1])
-    return {s['service']: s['verdicts'] for s in end['services']}, end['findings']
-
-
-def program(*command):
-    need(command[0])
-    return lambda: subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
-                                  timeout=60)
-
-
-def request(sock, n=1):
-    for _ in range(n):
-        sock.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-        assert sock.recv(4096)
-
-
-def told_of(found, service):
-    return sorted(v.split()[0] for v in found[0].get(service, ['NOTHING']))
-
-
-def wants(found, service, *verdicts):
-    """These verdicts; one with a | in it is one of several that are as true: on loopback who closes first may be a race."""
-    told = told_of(found, service)
-    assert len(told) == len(verdicts) and all(t in w.split('|') for t, w in zip(told, sorted(verdicts))), \
-        (service, found[0], [(f['evidence'], f['service']) for f in found[1]])
-    return [f for f in found[1] if f.get('service') == service]
-
-
-def with_service(rows):
-    """One look at many services: rows of (service, load, verdicts), each told if it is wrong."""
-    found = traced(lambda: [load() for _, load, _ in rows])
-    wrong = []
-    for service, _, verdicts in rows:
-        try:
-            wants(found, service, *verdicts)
-        except AssertionError:
-            why = [f['evidence'] for f in found[1] if f.get('service') == service]
-            wrong.append(f'{service}: {found[0].get(service)}, not {verdicts}: {why}')
-    assert not wrong, '; '.join(wrong)
-    return found
 
 
 @test()
@@ -572,9 +401,6 @@ def capped(port, cap):
     return load
 
 
-QUIET = 'INSUFFICIENT|MASS_CLOSE'  # the load ends: MASS_CLOSE where the look takes more than 10 s
-IDLE_NOW = QUIET + '|NOTHING'  # connections that stay open: NOTHING where none of them ended
-PER_REQUEST = 'CLOSE_PER_REQUEST_BY_SERVER|CLOSE_PER_REQUEST_MIXED'  # both know that it is over, and race
 
 
 @test()
@@ -686,157 +512,6 @@ def redis_benchmark_with_a_quota_is_no_cap():
             found = traced(program('redis-benchmark', '-k', '1', '-n', '2000', '-c', '20', '-t', 'set'))
             wants(found, 'to 127.0.0.1:6379', QUIET)
             wants(found, 'on 127.0.0.1:6379', QUIET)
-    in_new_namespace(body)
-
-
-def many(n, f):
-    return lambda: [f() for _ in range(n)]
-
-
-def one_call(port, path='/', reads=True):
-    c = http.client.HTTPConnection('127.0.0.1', port)
-    c.request('GET', path)
-    answer = c.getresponse()
-    if reads:
-        answer.read()
-    c.close()
-    return answer
-
-
-def reuses(port, n):
-    c = http.client.HTTPConnection('127.0.0.1', port)
-    for _ in range(n):
-        c.request('GET', '/')
-        c.getresponse().read()
-    c.close()
-
-
-def without_session(port):
-    import requests
-    requests.get(f'http://127.0.0.1:{port}/', timeout=20)
-
-
-@test()
-def clients_in_python():
-    def body():
-        with nginx_of(listening(8001), *(listening(8010 + i) for i in range(4)),
-                      listening(8014, does='location / { root .; }')) as folder, \
-                server(8015, sys.executable, '-m', 'http.server', '--bind', '127.0.0.1', '--directory', '/etc/apt', '8015'):
-            with open(os.path.join(folder, 'big'), 'wb') as f:
-                f.write(bytes(200_000))
-            rows = [
-                ('to 127.0.0.1:8010', many(60, lambda: urllib.request.urlopen('http://127.0.0.1:8010/').read()), [PER_REQUEST]),
-                ('to 127.0.0.1:8011', many(60, lambda: one_call(8011)), ['CLOSE_PER_REQUEST_BY_CLIENT']),
-                ('to 127.0.0.1:8012', lambda: reuses(8012, 60), [QUIET]),
-                ('to 127.0.0.1:8014', many(60, lambda: one_call(8014, '/big', False)), ['CLIENT_ABORT_RST']),
-                # of HTTP/1.0: either side closes first, as it comes
-                ('to 127.0.0.1:8015', many(60, lambda: one_call(8015)), [PER_REQUEST + '|CLOSE_PER_REQUEST_BY_CLIENT'])]
-            if importlib.util.find_spec('requests'):
-                rows.append(('to 127.0.0.1:8013', many(60, lambda: without_session(8013)), ['CLOSE_PER_REQUEST_BY_CLIENT']))
-            with_service(rows)
-    in_new_namespace(body)
-
-
-def left_idle(port, n, requests=2):
-    """n connections of so many requests, one after another in 2 s, left until the server closes them."""
-    def load():
-        socks = []
-        for _ in range(n):
-            socks.append(socket.create_connection(('127.0.0.1', port)))
-            request(socks[-1], requests)
-            select.select([], [], [], 2 / n)
-        for s in socks:
-            s.settimeout(30)
-            while s.recv(4096):
-                pass
-            s.close()
-    return load
-
-
-WSGI = """def app(environ, start):
-    start('200 OK', [('Content-Length', '5')])
-    return [b'hello']
-"""
-
-
-@test()
-def gunicorn_with_workers_that_keep_nothing_and_threads_that_wait_2_s():
-    def body():
-        need('gunicorn')
-        with tempfile.TemporaryDirectory() as d, contextlib.ExitStack() as servers:
-            with open(os.path.join(d, 'hello.py'), 'w', encoding='ascii') as f:
-                f.write(WSGI)
-            for port, command, more in ((8020, ['gunicorn'], []), (8021, ['gunicorn'], ['--threads', '2']),
-                                        (8022, ['/usr/bin/python3', '-m', 'gunicorn'], ['--threads', '2'])):
-                servers.enter_context(server(port, *command, '--chdir', d, '--bind', f'127.0.0.1:{port}', *more, 'hello:app'))
-            found = with_service([
-                ('on 127.0.0.1:8020', left_idle(8020, 60, 1), ['CLOSE_PER_REQUEST_BY_SERVER']),
-                ('on 127.0.0.1:8021', left_idle(8021, 30), ['SERVER_IDLE_TIMEOUT']),
-                ('on 127.0.0.1:8022', left_idle(8022, 30), ['SERVER_IDLE_TIMEOUT'])])
-        told = {f['service']: f for f in found[1]}
-        assert told['on 127.0.0.1:8020']['remedies'][0]['action'].startswith('gunicorn: --worker-class gthread'), told
-        for service in ('on 127.0.0.1:8021', 'on 127.0.0.1:8022'):
-            assert 'the default of gunicorn (--keep-alive 2, threads)' in told[service]['what'], told[service]
-    in_new_namespace(body)
-
-
-NODE_SERVER = "require('http').createServer((_, answer) => answer.end('hello')).listen(8020, '127.0.0.1')"
-
-
-@test()
-def node_and_its_timeout():
-    def body():
-        need('node')
-        with server(8020, 'node', '-e', NODE_SERVER):
-            found = with_service([('on 127.0.0.1:8020', left_idle(8020, 30), ['SERVER_IDLE_TIMEOUT'])])
-        f = next(f for f in found[1] if f['service'] == 'on 127.0.0.1:8020')
-        assert 'the default of Node.js (keepAliveTimeout 5 s' in f['what'], f
-        assert f['process'].startswith('node['), f
-        assert f['remedies'][0]['action'].startswith('node: server.keepAliveTimeout'), f
-    in_new_namespace(body)
-
-
-GO_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'goclient.go')
-
-
-@contextlib.contextmanager
-def go_client():
-    """goclient.go, built: gives what makes a load of it."""
-    need('go')
-    with tempfile.TemporaryDirectory() as d:
-        subprocess.run(['go', 'build', '-o', d, GO_CLIENT], cwd=d, check=True, timeout=120, stdin=subprocess.DEVNULL,
-                       env={**os.environ, 'GO111MODULE': 'off', 'CGO_ENABLED': '0', 'GOCACHE': f'{os.path.dirname(LASTACK)}/go-cache'})
-
-        def client(port, mode, n, concurrent=1, path='/', pause='0s', linger='0s'):
-            return program('env', f'PAUSE={pause}', f'LINGER={linger}', f'{d}/goclient', f'http://127.0.0.1:{port}{path}', mode, str(n),
-                           str(concurrent))
-        yield client
-
-
-@test()
-def go_clients_right_and_wrong():
-    def body():
-        idle = 'keepalive_timeout 1s;'
-        slow = 'auth_basic a; auth_basic_user_file /dev/null; auth_delay 20ms;'  # so that 50 requests do run at once
-        files = 'location / { root .; }'
-        blocks = [listening(8010 + i, idle) for i in (0, 1, 4, 5, 6)] + [listening(8010 + i, slow, files) for i in (2, 3)]
-        with go_client() as go, nginx_of(listening(8001), *blocks, listening(8017, idle, files), listening(8019, idle, files)) as folder:
-            with open(os.path.join(folder, 'big'), 'wb') as f:
-                f.write(bytes(200_000))
-            rows = (
-                ('to 127.0.0.1:8010', go(8010, 'never-read', 30, pause='20ms', linger='3s'), ['PEER_IGNORES_FIN', 'SERVER_IDLE_TIMEOUT']),
-                # the server's FIN waits behind data: nobody is in CLOSE_WAIT
-                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', pause='20ms', linger='3s'), ['SERVER_IDLE_TIMEOUT']),
-                ('to 127.0.0.1:8011', go(8011, 'close-unread', 100), ['CLOSE_PER_REQUEST_BY_CLIENT']),
-                ('to 127.0.0.1:8019', go(8019, 'close-unread', 100, path='/big'), ['CLIENT_ABORT_RST']),
-                ('to 127.0.0.1:8012', go(8012, 'read', 1000, 50), ['CLIENT_POOL_TOO_SMALL']),
-                ('to 127.0.0.1:8013', go(8013, 'pool', 1000, 50), [QUIET]),
-                ('to 127.0.0.1:8014', go(8014, 'no-keep-alive', 100), [PER_REQUEST]),
-                ('to 127.0.0.1:8015', go(8015, 'transport-each', 60, pause='20ms', linger='2s'), ['SERVER_IDLE_TIMEOUT']),
-                ('to 127.0.0.1:8016', go(8016, 'read', 100), [QUIET]))
-            told = {(f['service'], f['id']): f['what'] for f in with_service(rows)[1]}
-            assert 'sits in CLOSE_WAIT' in told['to 127.0.0.1:8010', 'KA009'], told
-            assert 'opens another instead' in told['to 127.0.0.1:8015', 'KA006'], told
     in_new_namespace(body)
 
 
