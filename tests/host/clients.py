@@ -155,8 +155,10 @@ def go_clients_right_and_wrong():
                 f.write(bytes(200_000))
             rows = (
                 ('to 127.0.0.1:8010', go(8010, 'never-read', 30, pause='20ms', linger='3s'), ['PEER_IGNORES_FIN', 'SERVER_IDLE_TIMEOUT']),
-                # the server's FIN waits behind data: nobody is in CLOSE_WAIT
-                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', pause='20ms', linger='3s'), ['SERVER_IDLE_TIMEOUT']),
+                # The server's FIN waits behind data: nobody is in CLOSE_WAIT. Its last data go out when the window lets them, with or without
+                # a probe 50 ms later: where half of them did, no idle time is that of most.
+                ('on 127.0.0.1:8017', go(8017, 'never-read', 30, path='/big', pause='20ms', linger='3s'),
+                 ['SERVER_IDLE_TIMEOUT|INSUFFICIENT']),
                 ('to 127.0.0.1:8011', go(8011, 'close-unread', 100), ['CLOSE_PER_REQUEST_BY_CLIENT']),
                 ('to 127.0.0.1:8019', go(8019, 'close-unread', 100, path='/big'), ['CLIENT_ABORT_RST']),
                 ('to 127.0.0.1:8012', go(8012, 'read', 1000, 50), ['CLIENT_POOL_TOO_SMALL']),
