@@ -149,7 +149,7 @@ def go_clients_right_and_wrong():
         idle = 'keepalive_timeout 1s;'
         slow = 'auth_basic a; auth_basic_user_file /dev/null; auth_delay 20ms;'  # so that 50 requests do run at once
         files = 'location / { root .; }'
-        blocks = [listening(8010 + i, idle) for i in (0, 1, 4, 5, 6)] + [listening(8010 + i, slow, files) for i in (2, 3)]
+        blocks = [listening(8010 + i, idle) for i in (0, 1, 4, 5, 6, 8)] + [listening(8010 + i, slow, files) for i in (2, 3)]
         with go_client() as go, nginx_of(listening(8001), *blocks, listening(8017, idle, files), listening(8019, idle, files)) as folder:
             with open(os.path.join(folder, 'big'), 'wb') as f:
                 f.write(bytes(200_000))
@@ -165,7 +165,8 @@ def go_clients_right_and_wrong():
                 ('to 127.0.0.1:8013', go(8013, 'pool', 1000, 50), [QUIET]),
                 ('to 127.0.0.1:8014', go(8014, 'no-keep-alive', 100), [PER_REQUEST]),
                 ('to 127.0.0.1:8015', go(8015, 'transport-each', 60, pause='20ms', linger='2s'), ['SERVER_IDLE_TIMEOUT']),
-                ('to 127.0.0.1:8016', go(8016, 'read', 100), [QUIET]))
+                ('to 127.0.0.1:8016', go(8016, 'read', 100), [QUIET]),
+                ('to 127.0.0.1:8018', go(8018, 'never-close', 100), [QUIET]))
             told = {(f['service'], f['id']): f['what'] for f in with_service(rows)[1]}
             assert 'sits in CLOSE_WAIT' in told['to 127.0.0.1:8010', 'KA009'], told
             assert 'opens another instead' in told['to 127.0.0.1:8015', 'KA006'], told

@@ -32,7 +32,7 @@ func once(mode, url string, client *http.Client) error {
 	case "close-unread":
 		return r.Body.Close()
 	}
-	if _, err = io.Copy(io.Discard, r.Body); err != nil {
+	if _, err = io.Copy(io.Discard, r.Body); err != nil || mode == "never-close" {
 		return err
 	}
 	return r.Body.Close()
