@@ -83,7 +83,7 @@ init() {
 job() { # what the tests are called, and that all of them ended
 	printf 'ulimit -n 8192; cd %q\n' "$here"
 	for t in "${tests[@]}"; do
-		printf "echo '== %s'; timeout 600 /usr/bin/python3 tests/host/%s.py %q" "$t" "$t" "$build/lastack"
+		printf "echo '== %s'; timeout 600 /usr/bin/python3 -u tests/host/%s.py %q" "$t" "$t" "$build/lastack"
 		[ "$t" = top ] || printf ' %q' "$build/tests/bench/fill"
 		printf ' 2>&1 | cat\n'
 	done
