@@ -267,8 +267,9 @@ class InitsShare:
         self.event = self.folder / 'events/sock/inet_sock_set_state'
         try:
             self.folder.mkdir()
-            threads = ' || '.join(f'common_pid=={t}' for t in os.listdir('/proc/1/task'))
-            (self.event / 'filter').write_text(f'newstate==7 && oldstate!=10 && ({threads})')
+            (self.folder / 'set_event_pid').write_text(' '.join(os.listdir('/proc/1/task')))
+            (self.folder / 'options/event-fork').write_text('1')  # threads that begin later, too
+            (self.event / 'filter').write_text('newstate==7 && oldstate!=10')
             (self.event / 'enable').write_text('1')
         except OSError:  # no tracefs: they count as lost
             pass
