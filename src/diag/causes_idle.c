@@ -3,7 +3,7 @@
 #include "diag/causes.h"
 
 enum { IDLE_N_MIN = 5, TICK_N_MIN = 10, CLUSTER_N_MIN = 20 };
-#define HIDDEN_SHARE 0.5 /* of closes by the server */
+#define HIDDEN_SHARE 0.5 /* of a side's FINs */
 #define IDLE_SHARE 0.1 /* of all closes */
 #define IDLE_SPREAD 0.03 /* (p90 - p10) / p50: people are not that regular */
 #define CLUSTER_SHARE 0.6 /* of idle closes within that spread, when the rest has other reasons */
