@@ -15,9 +15,12 @@ static void pile_up(struct lab *l)
 
 	lab_serve(l, l->server, "pile",
 		  &(struct server_cfg){.addr = LAB_SERVER6, .port = PILE_PORT, .does = SERVE_CLOSE_FIRST});
-	client = lab_client(
-		l, l->client, "browser",
-		&(struct client_cfg){.dst = LAB_SERVER6, .dport = PILE_PORT, .count = PILE, .ends = END_AFTER_PEER});
+	client = lab_client(l, l->client, "browser",
+			    &(struct client_cfg){.dst = LAB_SERVER6,
+						 .dport = PILE_PORT,
+						 .count = PILE,
+						 .first_port = LAB_FIRST_PORT,
+						 .ends = END_AFTER_PEER});
 	lab_await(l, client, EV_OPENED, 20);
 	lab_await_state(l, l->server, ST_TIME_WAIT, PILE, 5);
 	s = lab_look(l, l->server, 0);

@@ -14,9 +14,12 @@ static void run_restart001(struct lab *l)
 	lab_pair(l);
 	server = lab_serve(l, l->server, "careless",
 			   &(struct server_cfg){.port = 80, .does = SERVE_CLOSE_FIRST, .no_reuseaddr = true});
-	client = lab_client(
-		l, l->client, "browser",
-		&(struct client_cfg){.dst = LAB_SERVER, .dport = 80, .count = CLOSED, .ends = END_AFTER_PEER});
+	client = lab_client(l, l->client, "browser",
+			    &(struct client_cfg){.dst = LAB_SERVER,
+						 .dport = 80,
+						 .count = CLOSED,
+						 .first_port = LAB_FIRST_PORT,
+						 .ends = END_AFTER_PEER});
 	lab_await(l, client, EV_OPENED, 20);
 	lab_await_state(l, l->server, ST_TIME_WAIT, CLOSED, 10);
 	f = lab_expect_of(l, lab_look(l, l->server, 0), "RESTART001", "careless", SEV_WARN);

@@ -31,6 +31,8 @@ const struct experiment experiment_TW001 = {
 
 /* ---- TW002 ---- */
 
+enum { PILE = 300 };
+
 static void run_tw002(struct lab *l)
 {
 	struct worker *client;
@@ -39,9 +41,13 @@ static void run_tw002(struct lab *l)
 	lab_pair(l);
 	lab_serve(l, l->server, "web", &(struct server_cfg){.port = 80, .does = SERVE_CLOSE_FIRST});
 	client = lab_client(l, l->client, "browser",
-			    &(struct client_cfg){.dst = LAB_SERVER, .dport = 80, .count = 300, .ends = END_AFTER_PEER});
+			    &(struct client_cfg){.dst = LAB_SERVER,
+						 .dport = 80,
+						 .count = PILE,
+						 .first_port = LAB_FIRST_PORT,
+						 .ends = END_AFTER_PEER});
 	lab_await(l, client, EV_OPENED, 20);
-	lab_await_state(l, l->server, ST_TIME_WAIT, 300, 5);
+	lab_await_state(l, l->server, ST_TIME_WAIT, PILE, 5);
 	s = lab_look(l, l->server, 500);
 	lab_expect(l, s, "TW002", SEV_INFO);
 	lab_expect_silent(l, s, SEV_WARN);
@@ -89,7 +95,7 @@ const struct experiment experiment_TW003 = {
 
 /* ---- TW004, TW005 ---- */
 
-enum { PORTS = 40, FIRST_PORT = 50000 };
+enum { PORTS = 40 };
 
 /*
  * The server closes first, so it holds the TIME_WAITs, of forty fixed client ports. The first round's timestamps have
@@ -99,7 +105,7 @@ enum { PORTS = 40, FIRST_PORT = 50000 };
 static const struct sight *refused_syns(struct lab *l)
 {
 	struct client_cfg cfg = {
-		.dst = LAB_SERVER, .dport = 80, .count = PORTS, .first_port = FIRST_PORT, .ends = END_AFTER_PEER};
+		.dst = LAB_SERVER, .dport = 80, .count = PORTS, .first_port = LAB_FIRST_PORT, .ends = END_AFTER_PEER};
 	struct worker *client;
 
 	lab_serve(l, l->server, "web", &(struct server_cfg){.port = 80, .does = SERVE_CLOSE_FIRST});

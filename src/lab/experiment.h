@@ -48,6 +48,14 @@ const struct experiment *experiment_find(const char *id); /* case does not matte
 #define LAB_CLIENT6 "fd77::1"
 #define LAB_SERVER6 "fd77::2"
 
+/*
+ * A client's .first_port where a server's TIME_WAITs are counted exactly. The kernel's own choice follows one offset for
+ * each pair of addresses in all network namespaces (table_perturb, net/ipv4/inet_hashtables.c of 6.18): another
+ * experiment that searches for ports (PORT002) moves it by thousands, some port comes twice, and its second SYN takes
+ * the TIME_WAIT's place.
+ */
+#define LAB_FIRST_PORT 50000
+
 struct worker {
 	pid_t pid;
 	char comm[16];
