@@ -61,12 +61,16 @@ static struct idle idle_of(const struct samples *s, nsec_t tick_least)
 	return r;
 }
 
-static nsec_t tick_least(enum side side) { return side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT; }
+/* Both ends of an idle time may be wrong by the grain: of 2 s, gunicorn's, live ones are seen as 1.992 s. */
+static nsec_t tick_least(const struct scene *c, enum side side)
+{
+	return (side == SIDE_SERVER ? TICK_LEAST_SERVER : TICK_LEAST_CLIENT) - 2 * c->v->grain;
+}
 
 bool hides_idle(const struct scene *c, enum side side)
 {
 	const struct closes *k = &c->v->closes[side];
-	enum shape shape = idle_of(&k->after, tick_least(side)).shape;
+	enum shape shape = idle_of(&k->after, tick_least(c, side)).shape;
 
 	return c->may_be_tls && is_share(k->after.seen, k->fin, HIDDEN_SHARE) &&
 	       (shape == SHAPE_TIMER || shape == SHAPE_CLUSTER); /* a busy machine's are late now and then */
@@ -121,7 +125,7 @@ static bool is_timeout(const struct scene *c, enum side side, struct idle *ret)
 {
 	const struct samples *s = idle_samples(c, side);
 
-	*ret = idle_of(s, tick_least(side));
+	*ret = idle_of(s, tick_least(c, side));
 	/*
 	 * Closed together: by timers if the idle times lie closer together than the closes do, which then follow requests
 	 * that came together. Else by something that happened just then.

@@ -29,11 +29,11 @@ struct habit {
 	const char *how;
 };
 
-/* Live, times of data are wrong by a jiffy, at 100 Hz as here. */
-#define JIFFY (10 * NSEC_PER_MS)
+/* Live, both ends of an idle time are wrong by a jiffy, at 100 Hz as here. */
+#define FUZZ (20 * NSEC_PER_MS)
 
 static const struct habit server_idle[] = {
-#define SERVER_IDLE(software, from, to, how) {SW_##software, (from)*NSEC_PER_MS - JIFFY, (to)*NSEC_PER_MS + JIFFY, how},
+#define SERVER_IDLE(software, from, to, how) {SW_##software, (from)*NSEC_PER_MS - FUZZ, (to)*NSEC_PER_MS + FUZZ, how},
 #define CLIENT_IDLE(software, from, to, how)
 #define REQUESTS(software, n, how)
 #include "diag/fingerprints.def"
@@ -44,7 +44,7 @@ static const struct habit server_idle[] = {
 
 static const struct habit client_idle[] = {
 #define SERVER_IDLE(software, from, to, how)
-#define CLIENT_IDLE(software, from, to, how) {SW_##software, (from)*NSEC_PER_MS - JIFFY, (to)*NSEC_PER_MS + JIFFY, how},
+#define CLIENT_IDLE(software, from, to, how) {SW_##software, (from)*NSEC_PER_MS - FUZZ, (to)*NSEC_PER_MS + FUZZ, how},
 #define REQUESTS(software, n, how)
 #include "diag/fingerprints.def"
 #undef SERVER_IDLE

@@ -111,6 +111,19 @@ TEST(KA006__looked_at_once_a_second__the_shortest_is_the_timeout)
 	closes_not("SERVER_IDLE_TIMEOUT");
 }
 
+/* Accepting looks at the timers too: those that end meanwhile are closed on time, which in jiffies may be sooner. */
+TEST(KA006__a_tick_seen_in_jiffies__is_told)
+{
+	closes_init();
+	for (unsigned i = 0; i < 30; i++) {
+		struct conn c = closes_next(SIDE_SERVER, 2 * S - 8 * MS + (i < 6 ? 0 : (nsec_t)i * 33 * MS), 2);
+
+		c.grain = 4 * MS;
+		closes_add(&c);
+	}
+	assert_says(closes_one("SERVER_IDLE_TIMEOUT 1.99s")->what, "gunicorn");
+}
+
 TEST(KA006__most_at_one_value_the_rest_elsewhere__medium)
 {
 	closes_init();
@@ -407,7 +420,7 @@ RUN(T(KA006__constant_idle_time__is_the_timeout), T(KA006__one_request_each__the
     T(KA006__one_request_each__seldom__nothing_to_use_again), T(KA006__four__too_few),
     T(KA006__less_than_a_tenth_of_the_closes__silent), T(KA006__spread_of_people__silent),
     T(KA006__spread_at_3_percent__the_edge), T(KA006__looked_at_once_a_second__medium),
-    T(KA006__looked_at_once_a_second__the_shortest_is_the_timeout),
+    T(KA006__looked_at_once_a_second__the_shortest_is_the_timeout), T(KA006__a_tick_seen_in_jiffies__is_told),
     T(KA006__most_at_one_value_the_rest_elsewhere__medium), T(KA006__half_a_second_or_less__is_no_idle_close),
     T(KA006__requests_together_closed_together__a_timer_all_the_same),
     T(KA006__closed_together_whenever_the_last_request_was__is_no_timer), T(KA006__began_before_we_looked__counts_too),

@@ -70,8 +70,8 @@ TEST(fingerprints__name_candidates__only_the_known_one_if_there_is_one)
 	assert_says(likely_server_idle(75100 * MS, nobody).s, " or Python aiohttp");
 	assert_null(strstr(likely_server_idle(75100 * MS, nginx).s, "aiohttp"));
 	assert_says(likely_server_idle(6000 * MS, nobody).s, "Node.js");
-	assert_says(likely_server_idle(1990 * MS, nobody).s, "gunicorn"); /* a jiffy */
-	assert_string_equal(likely_server_idle(1989 * MS, nobody).s, "");
+	assert_says(likely_server_idle(1980 * MS, nobody).s, "gunicorn"); /* two jiffies */
+	assert_string_equal(likely_server_idle(1979 * MS, nobody).s, "");
 	assert_string_equal(likely_server_idle(7 * S, nobody).s, "");
 	assert_says(likely_server_idle(5 * S, nobody).s, "Varnish (timeout_idle 5) or others"); /* not cut in a name */
 	assert_says(likely_requests(101, nobody).s, "Apache httpd");
