@@ -36,6 +36,8 @@ class Terminal:
         self.rest = b''
 
     def __enter__(self):
+        while not self.line().startswith('%session-changed'):  # until then, commands have "no current target"
+            pass
         return self
 
     def __exit__(self, *_):
