@@ -17,7 +17,7 @@ import termios
 import time
 
 import host
-from host import LASTACK, Skip, in_new_namespace, run, shell, test
+from host import LASTACK, Skip, in_new_namespace, on_one_processor, run, shell, test
 
 host.tests.clear()
 
@@ -331,6 +331,7 @@ def a_time_wait_has_the_process_that_closed_it():
     def body():
         closing = ("import socket, sys\nl = socket.create_server(('127.0.0.1', 8001)); print('ready', flush=True); sys.stdin.read(1)\n"
                    "for i in range(40):\n c = socket.create_connection(('127.0.0.1', 8001)); s = l.accept()[0]; c.close(); s.recv(1); s.close()")
+        on_one_processor()
         with subprocess.Popen([sys.executable, '-c', closing], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p, \
              subprocess.Popen([LASTACK, 'status', '--trace', '3s', '--netns', 'self', '--json'], stdout=subprocess.PIPE) as status:
             p.stdout.readline()
