@@ -116,7 +116,7 @@ static void tell(struct run *r, const struct job *j)
 /*
  * veth hands segments to the processor of whoever sends them, so two processors reorder them. An ACK that comes after the
  * FIN which it was sent before is answered from TIME_WAIT, the client has closed, and its RST ends the TIME_WAIT (RFC 1337;
- * seen on 6.18: 1 of 300 in one run of 30). The experiments are about other things: each has all of its processes on one.
+ * seen on 6.18: one of 300, in one run of 30). The experiments are about other things.
  */
 static void stay_on_one_processor(size_t nth)
 {
@@ -157,7 +157,8 @@ static int start(struct run *r, struct job *j)
 		l.log = fdopen(j->log, "w");
 		l.out = r->live ? r->out : l.log;
 		must(l.log != NULL);
-		stay_on_one_processor((size_t)(j - r->jobs));
+		if (!j->exp->alone)
+			stay_on_one_processor((size_t)(j - r->jobs));
 		experiment_process(&l, me);
 	}
 	r->running++;
