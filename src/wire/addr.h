@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* addr.h - an IP address of either family: 16 octets in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
 #pragma once
+#include "base/inet.h"
 #include "wire/octets.h"
 
 struct addr {
@@ -38,7 +39,4 @@ bool addr_is_unicast(
 /* "10.0.0.1", "2001:db8::1"; false and *ret untouched if it is neither. */
 bool addr_parse(const char *text, struct addr *ret);
 
-struct addr_text {
-	char s[46];
-};
-struct addr_text addr_text(const struct addr *a); /* IPv6 as RFC 5952 spells it */
+struct inet_text addr_text(const struct addr *a);
