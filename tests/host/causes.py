@@ -21,8 +21,8 @@ import time
 import host
 from host import LASTACK, Skip, in_new_namespace, test
 from programs import (
-    HELLO, IDLE_NOW, PER_REQUEST, QUIET, forwarding, haproxy_of, listening, need, nginx, nginx_of, program, request, server, told_of,
-    traced, wants, with_service)
+    HELLO, IDLE_NOW, PER_REQUEST, QUIET, forwarding, haproxy_of, listening, need, nginx, nginx_of, plain, pool, program, request, server,
+    told_of, traced, wants, with_service)
 
 host.tests.clear()
 
@@ -51,12 +51,7 @@ def ab_and_a_cap_of_100():
 def clients_idle_for_longer_than_nginx_waits():
     def body():
         def load():
-            socks = []
-            for _ in range(30):
-                socks.append(socket.create_connection(('127.0.0.1', 8001)))
-                request(socks[-1], 2)
-                select.select([], [], [], 0.01)
-            for s in socks:
+            for s in pool(30, plain(8001), 0.01):
                 assert s.recv(1) == b''
                 s.close()
         with nginx('keepalive_timeout 1s;'):
@@ -70,11 +65,7 @@ def clients_idle_for_longer_than_nginx_waits():
 def a_pool_that_does_not_look():
     def body():
         def load():
-            socks = []
-            for _ in range(30):
-                socks.append(socket.create_connection(('127.0.0.1', 8001)))
-                request(socks[-1], 2)
-                select.select([], [], [], 0.01)
+            socks = pool(30, plain(8001), 0.01)
             select.select([], [], [], 1.5)
             for s in socks:
                 with contextlib.suppress(OSError):
@@ -279,11 +270,7 @@ def tls_once(port, stays, n=1):
 
 
 def tls_late_goodbye(port):
-    socks = []
-    for _ in range(30):
-        socks.append(greeted(port))
-        request(socks[-1], 2)
-        select.select([], [], [], 0.02)  # apart, so that a timer and an event can be told
+    socks = pool(30, lambda: greeted(port), 0.02)
     for s in socks:
         assert s.recv(1) == b''
     for s in socks:  # long since closed by the server
@@ -459,15 +446,15 @@ def a_pool_that_thinks_for_a_while_and_does_not_look():
 
 @test()
 def nginx_as_a_proxy_with_half_a_fix_and_with_a_pool():
-    pool = 'CLIENT_POOL_TOO_SMALL|' + QUIET
+    small = 'CLIENT_POOL_TOO_SMALL|' + QUIET
     half = 'proxy_http_version 1.1; proxy_set_header Connection "";'
     rows = (  # proxy, pool, upstream, concurrency, verdict
         ('proxy_http_version 1.1; proxy_set_header Connection close;', 'keepalive 32;', '', 5, 'CLOSE_PER_REQUEST_BY_SERVER'),
         ('proxy_http_version 1.0; proxy_set_header Connection "";', 'keepalive 32;', '', 5, 'CLOSE_PER_REQUEST_BY_SERVER'),
-        ('proxy_http_version 1.0; proxy_set_header Connection keep-alive;', 'keepalive 8;', '', 20, pool),
-        (half, 'keepalive 8;', '', 20, pool),
-        (half, 'keepalive 2;', '', 20, pool),  # how many requests run at once is up to the scheduler
-        (half, 'keepalive 8;', 'keepalive_requests 100;', 20, pool),
+        ('proxy_http_version 1.0; proxy_set_header Connection keep-alive;', 'keepalive 8;', '', 20, small),
+        (half, 'keepalive 8;', '', 20, small),
+        (half, 'keepalive 2;', '', 20, small),  # how many requests run at once is up to the scheduler
+        (half, 'keepalive 8;', 'keepalive_requests 100;', 20, small),
         (half, 'keepalive 32;', '', 20, IDLE_NOW))
 
     def body():

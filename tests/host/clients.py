@@ -5,8 +5,6 @@ import contextlib
 import http.client
 import importlib.util
 import os
-import select
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +12,7 @@ import urllib.request
 
 import host
 from host import LASTACK, in_new_namespace, test
-from programs import PER_REQUEST, QUIET, listening, need, nginx_of, program, request, server, with_service
+from programs import PER_REQUEST, QUIET, listening, need, nginx_of, plain, pool, program, server, with_service
 
 host.tests.clear()
 
@@ -70,12 +68,7 @@ def clients_in_python():
 def left_idle(port, n, requests=2):
     """n connections of so many requests, one after another in 2 s, left until the server closes them."""
     def load():
-        socks = []
-        for _ in range(n):
-            socks.append(socket.create_connection(('127.0.0.1', port)))
-            request(socks[-1], requests)
-            select.select([], [], [], 2 / n)
-        for s in socks:
+        for s in pool(n, plain(port), 2 / n, requests):
             s.settimeout(30)
             while s.recv(4096):
                 pass

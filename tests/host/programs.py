@@ -161,6 +161,20 @@ def request(sock, n=1):
         assert sock.recv(4096)
 
 
+def pool(n, connect, pause_s, requests=2):
+    """n connections of connect(), each used when it is made, apart, so that a timer and an event can be told."""
+    socks = []
+    for _ in range(n):
+        socks.append(connect())
+        request(socks[-1], requests)
+        select.select([], [], [], pause_s)
+    return socks
+
+
+def plain(port):
+    return lambda: socket.create_connection(('127.0.0.1', port))
+
+
 def told_of(found, service):
     return sorted(v.split()[0] for v in found[0].get(service, ['NOTHING']))
 
