@@ -189,6 +189,17 @@ void cause_doubt(struct finding *f, enum confidence at_most, const char *raise)
 		f->confidence = at_most;
 }
 
+bool cause_errors(struct finding *f, const struct scene *c)
+{
+	const struct closes *k = &c->v->closes[SIDE_SERVER];
+
+	if (!is_share(k->errors, k->fin + k->rst, 0.5))
+		return false;
+	append(f->what, sizeof(f->what), "; before %s of these closes it answered with an error, such as %u",
+	       percent_text((double)k->errors, (double)(k->fin + k->rst)).s, k->error);
+	return true;
+}
+
 struct cause_text gap_text(nsec_t t)
 {
 	struct cause_text r;

@@ -66,6 +66,9 @@ void cause_blame_opener(struct finding *f, const struct scene *c);
 /* Lowers the confidence to at most `at_most` and says what would raise it; the first such word stands. */
 void cause_doubt(struct finding *f, enum confidence at_most, const char *raise);
 
+/* Says so if errors were the newest answers before at least half of the server's closes. false: no, or it was not read. */
+bool cause_errors(struct finding *f, const struct scene *c);
+
 /* Closes that belong to the request before them. Where the machine is busy half of them may come later than CLOSE_PROMPT. */
 #define CLOSE_LATE (50 * NSEC_PER_MS)
 static inline bool closes_at_once(const struct closes *k, uint64_t of)

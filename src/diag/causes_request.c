@@ -78,6 +78,16 @@ static void doubt_tls(struct finding *f, const struct scene *c)
 			    "a source that loses nothing: who said close_notify first was not always seen");
 }
 
+/* The server closes of its own accord: because of its settings, or because of what it was asked. */
+static void say_decision(struct finding *f, const struct scene *c)
+{
+	bool errors = cause_errors(f, c);
+
+	if (errors)
+		append(f->what, sizeof(f->what), ", and servers close after some errors whatever their settings are");
+	remedy_settings(f, errors ? CURE_ERRORS : CURE_KEEP, c->program[SIDE_SERVER]);
+}
+
 static void judge_KA001(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
@@ -115,7 +125,7 @@ static void judge_KA001(const struct cause *self, struct scene *c)
 	case ASKER_SERVER:
 		append(f->verdict, sizeof(f->verdict), " (server decides)");
 		append(f->what, sizeof(f->what), ": it says so in its responses, the client did not ask");
-		remedy_settings(f, CURE_KEEP, c->program[SIDE_SERVER]);
+		say_decision(f, c);
 		break;
 	case ASKER_UNKNOWN:
 		append(f->what, sizeof(f->what), "; whether the client asked for it cannot be seen%s",

@@ -88,6 +88,8 @@ static void judge_RST004(const struct cause *self, struct scene *c)
 	cause_doubt(f, k->rst_kind[RST_UNREAD] * 2 >= n ? CONF_HIGH : CONF_MEDIUM,
 		    "lastack trace on the server: the kernel's reason and the process");
 	remedy_settings(f, CURE_LINGER, c->program[SIDE_SERVER]);
+	if (cause_errors(f, c))
+		remedy_settings(f, CURE_ERRORS, c->program[SIDE_SERVER]);
 }
 
 const struct cause cause_RST004 = {

@@ -14,6 +14,7 @@ enum software {
 
 enum cure {
 	CURE_KEEP,
+	CURE_ERRORS,
 	CURE_ASK,
 	CURE_REUSE,
 	CURE_POOL,

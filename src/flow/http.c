@@ -162,7 +162,11 @@ static bool status_line(struct conn *c, struct voice *v)
 	v->status = (unsigned)number(next_word(&rest, ' '), 10);
 	if (version.at[7] == '0')
 		c->http |= HTTP_RESPONSE_10;
-	return v->status >= 100 && v->status < 1000;
+	if (v->status < 100 || v->status >= 1000)
+		return false;
+	if (v->status >= 200)
+		c->status = (uint16_t)v->status;
+	return true;
 }
 
 static void connection_field(struct conn *c, enum side by, struct word value)

@@ -246,6 +246,15 @@ static void count_rst(struct closes *k, const struct conn *c)
 	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && conn_gap(c, &gap) && gap <= RST_PROMPT;
 }
 
+/* Boyer and Moore's majority vote. */
+static void count_error(struct closes *k, uint16_t status)
+{
+	k->errors++;
+	if (k->error_lead == 0)
+		k->error = status;
+	k->error_lead += k->error == status ? 1 : -1;
+}
+
 /* A RST to a peer that has said that it will say no more, and so to whoever had its answer: as good as a FIN. */
 static bool was_told(const struct conn *c)
 {
@@ -269,6 +278,8 @@ static void count_close(struct services *s, struct service *v, const struct conn
 		return;
 	}
 	k->unanswered += c->unanswered;
+	if (c->status >= 400)
+		count_error(k, c->status);
 	if (c->first == c->local)
 		talker_add(k->by, &c->closer);
 	v->crossed += c->crossed;

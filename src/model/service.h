@@ -63,6 +63,9 @@ struct closes {
 	uint64_t late_data; /* of fin: data came after it and met a RST */
 	uint64_t notified; /* of fin: by close_notify, and the other side was quicker to send a FIN or RST */
 	uint64_t half_close; /* of fin: data came after it and were taken */
+	uint64_t errors; /* of fin and rst: the newest answer was read, and is an error (400 and above) */
+	uint16_t error; /* the status of most of them, approximately */
+	int64_t error_lead; /* as server_lead */
 	uint64_t rst_kind[N_RST_KINDS]; /* of rst */
 	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */
 	struct samples gap; /* of fin: idle time before it, connections with requests only */

@@ -91,6 +91,11 @@ static void json_conn(struct json *j, const struct conn *c, int64_t to_wall_ns)
 	json_kv_real(j, "rtt_s", seconds(c->rtt));
 	json_kv_bool(j, "tls", (c->seen & SEEN_TLS) != 0);
 	json_kv_bool(j, "headers", (c->seen & SEEN_HEADERS) != 0);
+	json_key(j, "status");
+	if (c->status)
+		json_uint(j, c->status);
+	else
+		json_null(j);
 }
 
 void report_close_json(struct json *j, const struct conn *c, int64_t to_wall_ns)

@@ -370,6 +370,21 @@ static void request_cap(void)
 	}
 }
 
+/* A server that keeps connections, but not after an error; nginx and 413. */
+static void errors(void)
+{
+	for (unsigned i = 0; i < 80; i++) {
+		connection(i * 0.3);
+		talk_open(&t);
+		talk_say(&t, SIDE_CLIENT, "POST /big HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nmuch");
+		wait_s(0.0004 + spread(0.001));
+		talk_say(
+			&t, SIDE_SERVER,
+			"HTTP/1.1 413 Content Too Large\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+		talk_close(&t, SIDE_SERVER);
+	}
+}
+
 /* A healthy pool: few long connections, ended by a client that leaves. */
 static void healthy(void)
 {
@@ -427,6 +442,7 @@ static const struct made {
 	{"client-idle", client_idle, PCAPNG_NS, DLT_ETHERNET, .v6 = true, .vlans = VLANS_ONE},
 	{"ignores-fin", ignores_fin, PCAP_US, DLT_SLL},
 	{"request-cap", request_cap, PCAP_SWAPPED, DLT_RAW_IP, .v6 = true},
+	{"errors", errors, PCAPNG_US, DLT_ETHERNET, .v6 = true},
 	{"healthy", healthy, PCAP_US, DLT_SLL2},
 	{"load", load, PCAP_NS, DLT_ETHERNET},
 };

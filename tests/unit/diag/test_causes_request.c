@@ -152,6 +152,35 @@ TEST(KA001__headers__tell_who_asked)
 	assert_string_equal(closes_one("CLOSE_PER_REQUEST_BY_SERVER")->verdict, "CLOSE_PER_REQUEST_BY_SERVER");
 }
 
+/* Not because of keepalive_timeout: no advice about it. */
+TEST(KA001__after_errors__settings_are_not_blamed)
+{
+	const struct finding *f;
+
+	for (unsigned errors = 29; errors <= 30; errors++) {
+		closes_init();
+		for (unsigned i = 0; i < 60; i++) {
+			struct conn c = closes_next(SIDE_SERVER, 10 * US, 1);
+
+			c.seen |= SEEN_HEADERS;
+			c.responses = c.requests = 1;
+			c.http = HTTP_RESPONSE_CLOSE;
+			c.status = i < errors ? (i % 4 ? 413 : 500) : i % 2 ? 399 : 200;
+			memcpy(c.server, "nginx/1.22.1", 13);
+			closes_add(&c);
+		}
+		f = closes_one("CLOSE_PER_REQUEST_BY_SERVER (server decides)");
+		if (errors < 30) {
+			assert_null(strstr(f->what, "error"));
+			assert_says(f->remedies[0].action, "keepalive_timeout");
+		} else {
+			assert_says(f->what, "before 50 % of these closes it answered with an error, such as 413");
+			assert_says(f->remedies[0].action, "client_max_body_size");
+			assert_null(strstr(f->remedies[1].action, "keepalive_timeout"));
+		}
+	}
+}
+
 TEST(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one)
 {
 	closes_init();
@@ -290,9 +319,9 @@ RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes
     T(KA001__less_than_nine_in_ten_with_one_request__silent), T(KA001__unused_connections__do_not_count),
     T(KA001__fin_not_prompt__medium_up_to_50_ms_then_silent), T(KA001__times_exact_to_a_jiffy__are_given_one),
     T(KA001__long_answers__are_no_fault), T(KA001__headers__tell_who_asked),
-    T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one), T(KA001__http_2__not_decided),
-    T(KA002__client_closes_after_each__warns), T(KA002__one_in_three_seconds__is_a_health_check),
-    T(KA002__three_requests_in_one__silent), T(KA002__every_client_comes_once__silent),
-    T(KA002__agent__is_named_with_its_setting), T(KA003__neither_six_in_ten__mixed),
-    T(KA003__idle_closes__are_another_matter), T(live__two_or_three_exchanges__one_request_if_it_is_tls),
-    T(live__one_exchange__is_a_request_but_on_a_port_of_tls))
+    T(KA001__after_errors__settings_are_not_blamed), T(KA001__same_two_exchanges_on_all__low_a_handshake_may_be_one),
+    T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
+    T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),
+    T(KA002__every_client_comes_once__silent), T(KA002__agent__is_named_with_its_setting),
+    T(KA003__neither_six_in_ten__mixed), T(KA003__idle_closes__are_another_matter),
+    T(live__two_or_three_exchanges__one_request_if_it_is_tls), T(live__one_exchange__is_a_request_but_on_a_port_of_tls))

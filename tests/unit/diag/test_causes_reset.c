@@ -65,6 +65,23 @@ TEST(RST004__unread_requests__warn)
 	assert_says(f->remedies[1].action, "lingering_close");
 }
 
+TEST(RST004__after_an_error__says_which)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next_rst(SIDE_SERVER, 60 * US, RST_UNREAD);
+
+		c.status = 413;
+		closes_add(&c);
+	}
+	f = closes_one("SERVER_ABORT_RST");
+	assert_says(f->what, "answered with an error, such as 413");
+	assert_says(f->remedies[1].action, "lingering_close");
+	assert_says(f->remedies[3].action, "client_max_body_size");
+}
+
 TEST(RST004__idle_connections_reset__medium)
 {
 	closes_init();
@@ -173,8 +190,8 @@ TEST(RST006__four_or_less_than_one_in_a_hundred__silent)
 RUN(T(RST003__complete_answers__inform), T(RST003__unread_answers__warn),
     T(RST003__fewer_than_a_tenth_of_the_closes__silent), T(RST003__nine__too_few),
     T(RST003__load_generator_that_ends__silent), T(RST004__unread_requests__warn),
-    T(RST004__idle_connections_reset__medium), T(RST004__below_one_in_a_hundred_or_five__silent),
-    T(RST004__answers_of_unknown_connections__are_no_aborts),
+    T(RST004__after_an_error__says_which), T(RST004__idle_connections_reset__medium),
+    T(RST004__below_one_in_a_hundred_or_five__silent), T(RST004__answers_of_unknown_connections__are_no_aborts),
     T(RST005__server_resets_right_after_its_answer__medium_from_a_capture),
     T(RST005__kernel_knows__high_for_either_side), T(RST005__client_in_a_capture__is_not_accused),
     T(RST005__haproxy_towards_servers__harmless), T(RST006__within_a_millisecond__loses_answers),
