@@ -118,7 +118,7 @@ static void say_linger(const struct cause *self, struct scene *c, enum side side
 		    closer_text(c, side).s, rate_of(c, n).s);
 	if (sure)
 		SAY(f->evidence,
-		    "the kernel sent %s RSTs in close() with nothing unread (reason TCP_STATE), of %s closes",
+		    "SO_LINGER with time 0 was set and nothing was unread in %s closes by RST, of %s closes",
 		    num(k->rst_kind[RST_LINGER_0]).s, num(c->closed).s);
 	else
 		SAY(f->evidence,

@@ -27,7 +27,7 @@ enum rst_kind {
 	RST_UNREAD, /* the sender closed with data unread, or while the peer was still sending */
 	RST_CUT, /* the sender threw away data of its own that were not acknowledged yet */
 	RST_CLEAN, /* nothing was outstanding either way, and no FIN before: captures cannot tell more */
-	RST_LINGER_0, /* the same, known to be SO_LINGER with time 0: live only (reason TCP_STATE in a system call) */
+	RST_LINGER_0, /* close() with SO_LINGER and time 0 set, and nothing unread: live only */
 	RST_LATE_DATA, /* answers data that came after the sender's FIN */
 	RST_NO_SOCKET, /* answers data, no FIN before: the sender does not know the connection (any more) */
 	RST_REFUSED, /* answers the SYN */

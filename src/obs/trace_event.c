@@ -231,6 +231,12 @@ static void how_reset(const struct trace_source *s, const struct event_close *e,
 		c->notify[c->local] = e->now;
 }
 
+/* Why close() sends a RST: the kernel asks for unread data first. */
+static enum rst_kind kind_of_cut(const struct event_close *e)
+{
+	return e->socket & SOCKET_UNREAD ? RST_UNREAD : e->socket & SOCKET_LINGER_0 ? RST_LINGER_0 : RST_OTHER;
+}
+
 /* close() that sends a RST instead of a FIN. */
 static void how_cut(const struct event_close *e, struct conn *c)
 {
@@ -238,11 +244,17 @@ static void how_cut(const struct event_close *e, struct conn *c)
 		c->notify[side_other(c->local)] = e->now;
 		c->unanswered = false;
 	}
-	reset_by(c, c->local,
-		 e->socket & SOCKET_LINGER_0 ? RST_LINGER_0
-		 : e->socket & SOCKET_UNREAD ? RST_UNREAD
-					     : RST_OTHER,
-		 e->now);
+	reset_by(c, c->local, kind_of_cut(e), e->now);
+}
+
+/*
+ * close() that sends a RST after the FIN of an earlier shutdown(). A FIN of the peer would have made a TIME_WAIT of it, and a
+ * socket that was closed before has nothing unread.
+ */
+static bool is_cut_after_fin(const struct event_close *e)
+{
+	return (e->from == K_FIN_WAIT1 || e->from == K_FIN_WAIT2) && !(e->socket & SOCKET_FIN_RECEIVED) &&
+	       kind_of_cut(e) != RST_OTHER;
 }
 
 static void set_how(const struct trace_source *s, const struct event_close *e, struct conn *c)
@@ -259,6 +271,8 @@ static void set_how(const struct trace_source *s, const struct event_close *e, s
 	} else if (is_timeout(e->error)) {
 		c->how = END_TIMEOUT;
 		c->idle_failed = e->silence * s->jiffy;
+	} else if (is_cut_after_fin(e)) {
+		reset_by(c, c->local, kind_of_cut(e), e->now);
 	} else if (e->from == K_LAST_ACK || e->from == K_CLOSING || e->from == K_FIN_WAIT2 ||
 		   (e->from == K_FIN_WAIT1 && fin)) {
 		c->how = END_FIN;

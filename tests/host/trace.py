@@ -116,6 +116,12 @@ def gives_reasons():
     return tuple(int(n) for n in re.findall(r'\d+', os.uname().release)[:2]) >= (6, 10)
 
 
+def counter(name):
+    with open('/proc/net/netstat', encoding='ascii') as f:
+        names, numbers = (line.split() for line in f if line.startswith('TcpExt:'))
+    return int(dict(zip(names, numbers))[name])
+
+
 def until_read_eof(*socks):
     for s in socks:
         s.settimeout(10)
@@ -202,6 +208,39 @@ def a_reset_has_its_reason_and_the_peer_names_nobody():
             assert (s['first'], s['rst_kind'], s['unanswered']) == ('server', 'unread', True) and ours(s['closer']), s
             assert c['closer'] is None and c['first'] == 'server', c
             client.close()
+            client, server = connected(8003)  # with both the kernel counts unread data: TCPAbortOnClose
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            client.sendall(b'never read')
+            assert server.recv(10, socket.MSG_PEEK | socket.MSG_WAITALL)
+            before = counter('TCPAbortOnClose')
+            server.close()
+            c, s = t.both(8003)
+            assert counter('TCPAbortOnClose') == before + 1 and s['rst_kind'] == 'unread', s
+            client.close()
+    in_new_namespace(body)
+
+
+@test()
+def a_close_after_shutdown_with_the_answer_unread_is_a_reset():
+    def body():
+        with Tracing() as t:
+            for port, peer_first in ((8001, False), (8002, True)):
+                client, server = connected(port)
+                client.sendall(b'q')
+                client.shutdown(socket.SHUT_WR)
+                server.recv(1)
+                until_read_eof(server)
+                server.sendall(b'answer')
+                assert client.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL)
+                if peer_first:  # its FIN makes a TIME_WAIT of it, whoever reads
+                    server.close()
+                    while 'TIME-WAIT' not in shell(f'ss -Htan dport = {port}'):
+                        pass
+                client.close()
+                server.close()
+                c, _ = t.both(port)
+                got = c['how'], c['first'], c['rst_kind'], c['half_close_data']
+                assert got == (('fin', 'client', None, True) if peer_first else ('rst', 'client', 'unread', False)), c
     in_new_namespace(body)
 
 

@@ -172,6 +172,8 @@ TEST(close__with_linger_0__rst_of_ours)
 	assert_int_equal(c.call, CALL_CLOSE);
 	e.socket = SOCKET_UNREAD;
 	assert_int_equal(made(&e).rst_kind, RST_UNREAD);
+	e.socket = SOCKET_UNREAD | SOCKET_LINGER_0; /* unread data reset it, whatever the option */
+	assert_int_equal(made(&e).rst_kind, RST_UNREAD);
 	e.socket = 0;
 	assert_int_equal(made(&e).rst_kind, RST_OTHER);
 }
@@ -283,6 +285,29 @@ TEST(half_close__data_after_the_fin__taken)
 	e.late_ago = 3;
 	assert_int_equal(made(&e).half_close_data, 1188 * MS);
 	assert_int_equal(made(&e).call, CALL_SHUTDOWN);
+}
+
+TEST(half_close__close_with_the_answer_unread__rst_of_ours)
+{
+	struct event_close e = usual();
+	struct conn c;
+
+	e.track.flags |= TRACK_LATE | TRACK_SHUTDOWN;
+	e.socket = SOCKET_UNREAD;
+	for (unsigned from = 4; from <= 5; from++) { /* FIN_WAIT1, FIN_WAIT2 */
+		e.from = (__u8)from;
+		c = made(&e);
+		assert_int_equal(c.how, END_RST);
+		assert_int_equal(c.first, SIDE_CLIENT);
+		assert_int_equal(c.fin[SIDE_CLIENT], 1100 * MS);
+		assert_int_equal(c.rst[SIDE_CLIENT], 1200 * MS);
+		assert_int_equal(c.rst_kind, RST_UNREAD);
+		assert_int_equal(c.half_close_data, 0);
+	}
+	e.socket = SOCKET_LINGER_0;
+	assert_int_equal(made(&e).rst_kind, RST_LINGER_0);
+	e.socket = SOCKET_UNREAD | SOCKET_FIN_RECEIVED; /* TIME_WAIT; what nobody reads by then meets no RST */
+	assert_int_equal(made(&e).how, END_FIN);
 }
 
 TEST(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it)
@@ -478,6 +503,7 @@ RUN(T(client__closes_first_with_close__everything_is_told),
     T(close_wait__rst_after_we_wrote__late_data), T(close_wait__rst_after_we_wrote_an_alert__no_late_data),
     T(close_wait__rst_while_data_of_ours_were_not_acknowledged__answers_them),
     T(rst__alert_unread_or_on_its_way__who_sent_it_began_to_close), T(half_close__data_after_the_fin__taken),
+    T(half_close__close_with_the_answer_unread__rst_of_ours),
     T(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it), T(time_wait__answers_data__a_record_of_its_own),
     T(connect__refused__failed_open), T(connect__no_port_left__eaddrnotavail),
     T(established__gave_up__timeout_with_its_silence),
