@@ -68,6 +68,21 @@ static __always_inline bool is_same(const struct proc *a, const struct proc *b)
 	return a->cgroup == b->cgroup && a->comm[0] == b->comm[0] && a->comm[1] == b->comm[1];
 }
 
+/* A thread may have a name of its own; its process goes by that of the first thread, as in /proc. */
+static __always_inline void read_comm(__u64 comm[TASK_COMM_LEN / 8])
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const __u64 *of;
+
+	if (!bpf_core_field_exists(task->group_leader) || !bpf_core_field_exists(task->comm)) {
+		bpf_get_current_comm(comm, TASK_COMM_LEN);
+		return;
+	}
+	of = (const __u64 *)task->group_leader->comm;
+	comm[0] = of[0];
+	comm[1] = of[1];
+}
+
 /* The current process by name, for the reader. */
 static __always_inline void tell_name(__u32 pid)
 {
@@ -76,7 +91,7 @@ static __always_inline void tell_name(__u32 pid)
 	struct latest *latest = bpf_map_lookup_elem(&lastack_latest, &zero);
 	struct event_proc *e;
 
-	bpf_get_current_comm(now.comm, sizeof(now.comm));
+	read_comm(now.comm);
 	if (!latest || (latest->pid == pid && is_same(&latest->proc, &now)))
 		return;
 	known = bpf_map_lookup_elem(&lastack_procs, &pid);

@@ -187,6 +187,8 @@ struct tcp_sock {
 
 struct task_struct {
 	unsigned int flags;
+	struct task_struct *group_leader;
+	char comm[TASK_COMM_LEN];
 };
 
 struct sk_buff;

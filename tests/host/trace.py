@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 
 import host
@@ -152,6 +153,25 @@ def a_close_names_its_process_side_and_requests():
                 assert (r['how'], r['first'], r['requests'], r['server']) == ('fin', 'server', 1, '[::1]:8002'), r
             end = t.end()
             assert end['lost'] == 0 and end['live'], end
+    in_new_namespace(body)
+
+
+@test()
+def a_thread_with_a_name_of_its_own_is_its_process():
+    def body():
+        with Tracing() as t:
+            def work():
+                with open(f'/proc/self/task/{threading.get_native_id()}/comm', 'w', encoding='ascii') as f:
+                    f.write('worker_1')
+                client, server = connected(8001)
+                client.close()
+                until_read_eof(server)
+                server.close()
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            for r in t.both(8001):
+                assert ours(r['closer']), r['closer']
     in_new_namespace(body)
 
 
