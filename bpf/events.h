@@ -70,7 +70,7 @@ enum { /* struct event_close.socket */
        SOCKET_FIN_RECEIVED = 1, /* SOCK_DONE */
        SOCKET_LINGER_0 = 2,
        SOCKET_UNREAD = 4, /* data that nobody had read */
-       SOCKET_UNSENT = 8, /* data of ours that were not acknowledged */
+       SOCKET_SENT = 8, /* a segment went out, if only a SYN */
 };
 
 struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when the trace ends */
@@ -89,7 +89,7 @@ struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when
 	__u32 sent_ago, read_ago; /* jiffies since data went out, came in, now; for ends without a FIN */
 	__u32 ack_ago; /* jiffies since the peer acknowledged anything */
 	__u32 silence; /* as in struct track, if there was no FIN */
-	__u16 unread, unsent; /* numbers behind SOCKET_UNREAD, SOCKET_UNSENT, at most 65,535 */
+	__u16 unread, unsent; /* octets that nobody had read, that were not acknowledged; at most 65,535 */
 };
 
 /*

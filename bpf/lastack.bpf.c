@@ -269,7 +269,7 @@ static __always_inline void fill(struct event_close *e, struct sock *sk, struct 
 	__u32 jiffies = bpf_jiffies64(), late;
 
 	e->socket = (fin ? SOCKET_FIN_RECEIVED : 0) | (linger && !sk->sk_lingertime ? SOCKET_LINGER_0 : 0) |
-		    (has_unread(tp, fin) ? SOCKET_UNREAD : 0) | (tp->snd_una != tp->write_seq ? SOCKET_UNSENT : 0);
+		    (has_unread(tp, fin) ? SOCKET_UNREAD : 0) | (tp->segs_out ? SOCKET_SENT : 0);
 	e->unread = has_unread(tp, fin) ? at_most_16_bits(tp->rcv_nxt - tp->copied_seq - fin) : 0;
 	e->unsent = at_most_16_bits(tp->write_seq - tp->snd_una);
 	e->error = sk->sk_err;

@@ -175,6 +175,7 @@ struct tcp_sock {
 	u64 bytes_received;
 	u64 bytes_sent;
 	u64 bytes_retrans;
+	u32 segs_out;
 	u32 rcv_nxt;
 	u32 copied_seq;
 	u32 snd_una;

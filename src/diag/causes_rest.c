@@ -51,7 +51,7 @@ static void say_closers(struct finding *f, const struct scene *c)
 static void judge_KA013(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
-	uint64_t silent = v->failed - v->refused - v->no_port;
+	uint64_t silent = v->failed - v->refused - v->no_port - v->no_syn;
 	struct finding *f;
 
 	if (v->failed < N_MIN || !is_share(v->failed, v->conns, FAILED_SHARE))
@@ -67,6 +67,8 @@ static void judge_KA013(const struct cause *self, struct scene *c)
 		       num(v->refused).s);
 	if (v->no_port)
 		append(f->what, sizeof(f->what), "; %s found no local port (PORT001)", num(v->no_port).s);
+	if (v->no_syn)
+		append(f->what, sizeof(f->what), "; %s failed here before a SYN was sent", num(v->no_syn).s);
 	if (silent)
 		append(f->what, sizeof(f->what), "; %s got no answer or were given up", num(silent).s);
 	SAY(f->evidence, "%s failed to open (>= 10, and %s >= 50 %%)", num(v->failed).s,
@@ -78,6 +80,10 @@ static void judge_KA013(const struct cause *self, struct scene *c)
 
 		SAY(m->precondition, "ss -Hltn on that host does not list it");
 	}
+	if (v->no_syn)
+		finding_remedy(f,
+			       "See the error of its connect(): a port that it binds itself may be taken towards this "
+			       "address (EADDRNOTAVAIL); without bind() the kernel takes a free one");
 	if (silent)
 		finding_remedy(f, "Look at what drops its SYNs: a firewall, the route, a full accept queue "
 				  "(lastack doctor on that host)");

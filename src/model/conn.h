@@ -112,6 +112,7 @@ struct conn {
 	struct conn_proc opener, closer; /* of the local socket */
 	enum close_call call;
 	int error; /* errno of a failed open (EADDRNOTAVAIL, ...); 0: none or unknown */
+	bool no_syn; /* the open failed before a SYN was sent */
 	nsec_t in_state[N_STATES]; /* time spent in each state; zero for captures */
 };
 

@@ -312,6 +312,7 @@ static void count_failed(struct service *v, const struct conn *c)
 {
 	v->failed++;
 	v->refused += c->rst_kind == RST_REFUSED;
+	v->no_syn += c->no_syn && c->error != EADDRNOTAVAIL && c->rst_kind != RST_REFUSED;
 	if (c->error != EADDRNOTAVAIL)
 		return;
 	v->no_port++;

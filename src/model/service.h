@@ -93,6 +93,7 @@ struct service {
 	uint64_t whole; /* began and ended meanwhile: only they tell requests a connection */
 	uint64_t holes; /* the source lost parts of them */
 	uint64_t failed, refused, no_port; /* opens that failed; of those: answered with a RST, EADDRNOTAVAIL */
+	uint64_t no_syn; /* of failed: here, before a SYN was sent, not for want of a port */
 	uint64_t timeouts; /* ended by nobody */
 	uint64_t crossed; /* both FINs at once: a TIME_WAIT on each side */
 	nsec_t from, to; /* first start, last end; 0: none */

@@ -194,6 +194,7 @@ static void never_open(const struct event_close *e, struct conn *c)
 	c->how = END_FAILED_OPEN;
 	/* A socket that asked for a port and got none has port 0; the error itself is on connect()'s stack. */
 	c->error = e->error ? e->error : e->t.lport == 0 ? EADDRNOTAVAIL : 0;
+	c->no_syn = !(e->socket & SOCKET_SENT);
 	c->first = SIDE_NONE;
 	if (e->error == ECONNREFUSED) {
 		c->first = side_other(c->local);

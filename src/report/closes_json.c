@@ -49,6 +49,7 @@ static void json_live(struct json *j, const struct conn *c)
 	kv_proc(j, "closer", &c->closer);
 	json_kv_str(j, "call", close_call_name(c->call));
 	json_kv_int(j, "errno", c->error);
+	json_kv_bool(j, "no_syn", c->no_syn);
 	json_key(j, "state_s");
 	json_object(j);
 	for (unsigned i = 0; i < N_STATES; i++)
@@ -161,6 +162,7 @@ static void json_service(struct json *j, const struct service *v, const struct f
 	json_kv_uint(j, "failed", v->failed);
 	json_kv_uint(j, "refused", v->refused);
 	json_kv_uint(j, "no_port", v->no_port);
+	json_kv_uint(j, "no_syn", v->no_syn);
 	json_kv_uint(j, "timeouts", v->timeouts);
 	json_kv_uint(j, "crossed", v->crossed);
 	json_kv_uint(j, "requests", v->requests);

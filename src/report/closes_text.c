@@ -23,6 +23,7 @@ struct conn_why conn_why(const struct conn *c)
 		snprintf(w.s, sizeof(w.s), "%s",
 			 c->rst_kind == RST_REFUSED ? "refused"
 			 : c->error                 ? strerror(c->error)
+			 : c->no_syn                ? "no SYN was sent"
 						    : "no answer");
 		return w;
 	case END_FIN:

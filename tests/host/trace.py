@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """trace.py LASTACK FILL: lastack trace and run on the running kernel, in network namespaces of their own: each way to end a
 connection, whose process is named and whose is not. TAP. Skipped where BPF programs do not load."""
+import errno
 import fcntl
 import json
 import os
@@ -312,6 +313,40 @@ def a_failed_open_says_why_and_who():
             assert any(s['no_port'] == 1 for s in end['services']), end
             assert any(f['id'] == 'PORT001' for f in end['findings']), end['findings']
             del listener
+    in_new_namespace(body)
+
+
+@test()
+def a_connect_that_fails_before_its_syn_is_not_silence():
+    def body():
+        def bound():
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(('127.0.0.1', 5555))
+            return s
+        with Tracing() as t:
+            listener = socket.create_server(('127.0.0.1', 8001))
+            first = bound()
+            first.connect(('127.0.0.1', 8001))
+            for _ in range(12):
+                with bound() as s:
+                    assert s.connect_ex(('127.0.0.1', 8001)) == errno.EADDRNOTAVAIL
+            for r in t.until(lambda s: len(s) == 12):
+                assert (r['how'], r['no_syn'], r['server']) == ('failed_open', True, '127.0.0.1:8001') and ours(r['opener']), r
+            shell('ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up && '
+                  'ip address add 192.0.2.1/24 dev v0')
+            waiting = socket.socket()  # nobody answers
+            waiting.setblocking(False)
+            assert waiting.connect_ex(('192.0.2.2', 8001)) == errno.EINPROGRESS
+            waiting.close()
+            r = t.until(lambda s: s)[0]
+            assert (r['how'], r['no_syn']) == ('failed_open', False), r
+            end = t.end()
+            assert [s['no_syn'] for s in end['services'] if s['port'] == 8001 and s['failed']][0] == 12, end['services']
+            f = next(f for f in end['findings'] if f['id'] == 'KA013')
+            assert 'before a SYN' in f['what'] and 'no answer' not in f['what'], f
+            first.close()
+            listener.close()
     in_new_namespace(body)
 
 

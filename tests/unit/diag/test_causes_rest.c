@@ -210,16 +210,35 @@ TEST(KA013__nine_in_ten_of_fifty__a_warning)
 	assert_says(closes_one("INSUFFICIENT")->evidence, "(0 seen in part); 9 failed to open, 9 of them refused");
 }
 
-TEST(KA013__no_answer__look_for_what_drops)
+static void failed(unsigned n, bool no_syn)
 {
-	closes_init();
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct conn c = closes_next(SIDE_CLIENT, US, 0);
 
 		memset(c.fin, 0, sizeof(c.fin));
 		c.how = END_FAILED_OPEN;
+		c.no_syn = no_syn;
 		closes_add(&c);
 	}
+}
+
+TEST(KA013__no_syn__is_not_told_as_silence)
+{
+	const struct finding *f;
+
+	closes_init();
+	failed(10, true);
+	f = closes_one("OPENS_FAIL");
+	assert_says(f->what, "10 of 10 connections could not be opened; 10 failed here before a SYN was sent");
+	assert_null(strstr(f->what, "no answer"));
+	assert_int_equal(f->n_remedies, 1);
+	assert_says(f->remedies[0].action, "connect()");
+}
+
+TEST(KA013__no_answer__look_for_what_drops)
+{
+	closes_init();
+	failed(10, false);
 	assert_says(closes_one("OPENS_FAIL")->what, "10 got no answer");
 	assert_says(closes_one("OPENS_FAIL")->remedies[0].action, "drops its SYNs");
 }
@@ -592,9 +611,10 @@ RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
     T(KA011__all_at_once_in_ten_seconds__harmless), T(KA011__window_below_ten_seconds__insufficient),
     T(KA011__two_in_ten_closed_before__silent), T(KA012__nothing_but_one_reused_connection),
     T(KA013__refused__nothing_listens), T(KA013__nine_in_ten_of_fifty__a_warning),
-    T(KA013__no_answer__look_for_what_drops), T(KA012__no_request_in_any__as_health_checks),
-    T(KA012__resets_and_a_common_end__are_told), T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause),
-    T(merge__sorts_and_keeps_what_was_dropped), T(fold__both_ends_in_two_namespaces__one_of_them_looked_at),
+    T(KA013__no_syn__is_not_told_as_silence), T(KA013__no_answer__look_for_what_drops),
+    T(KA012__no_request_in_any__as_health_checks), T(KA012__resets_and_a_common_end__are_told),
+    T(no_port__is_PORT001_at_certainty), T(only__judges_by_one_cause), T(merge__sorts_and_keeps_what_was_dropped),
+    T(fold__both_ends_in_two_namespaces__one_of_them_looked_at),
     T(fold__says_service_and_namespace__leaves_out_what_tells_nothing),
     T(fold__both_ends_on_this_host__the_view_that_names_a_process),
     T(process__named_without_its_pid_where_there_are_many),

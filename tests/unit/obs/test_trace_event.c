@@ -372,8 +372,12 @@ TEST(connect__no_port_left__eaddrnotavail)
 	e.track.flags = TRACK_SYN;
 	assert_int_equal(made(&e).error, EADDRNOTAVAIL);
 	assert_int_equal(made(&e).opener.pid, 100);
-	e.t.lport = 40000; /* closed while connecting */
+	e.t.lport = 40000; /* bound, and taken towards that address */
 	assert_int_equal(made(&e).error, 0);
+	assert_true(made(&e).no_syn);
+	e.socket = SOCKET_SENT; /* closed while connecting */
+	assert_int_equal(made(&e).error, 0);
+	assert_false(made(&e).no_syn);
 }
 
 TEST(established__gave_up__timeout_with_its_silence)
