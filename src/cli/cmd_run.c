@@ -16,19 +16,18 @@
 enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, LINGER_TICKS = 5 };
 
 struct run_cmd_cfg {
-	bool json, each, fail_given;
-	unsigned fail_on; /* enum severity */
+	bool json, each;
+	unsigned fail_on; /* enum severity, or SEV_NEVER */
 	const char *output;
 };
 
-static const struct run_cmd_cfg defaults = {.fail_on = SEV_WARN};
+static const struct run_cmd_cfg defaults = {.fail_on = SEV_NEVER};
 
 static const struct opt opts[] = {
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct run_cmd_cfg, fail_on, severity_words),
-	 OPT_TELLS(struct run_cmd_cfg, fail_given),
-	 .metavar = "info|warn|crit",
+	 OPT_IS_ENUM(struct run_cmd_cfg, fail_on, severity_or_never_words),
+	 .metavar = "info|warn|crit|never",
 	 .help = "exit with 1 if a finding is at least that severe, even if the program ends well"},
 	{.name = "output",
 	 .letter = 'o',
@@ -40,21 +39,51 @@ static const struct opt opts[] = {
 	{.type = OPT_END},
 };
 
+/* From before the group is made until it is removed. SIGCHLD: where it is inherited as ignored, an exit status would be lost. */
+enum { SIGNALS = 5 };
+static const int signals[SIGNALS] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
 static volatile sig_atomic_t to_pass_on;
 
 static void pass_on(int signo) { to_pass_on = signo; }
 
+static void take_signals(struct sigaction old[SIGNALS])
+{
+	const struct sigaction usual = {.sa_handler = SIG_DFL}, on = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+
+	to_pass_on = 0;
+	for (size_t i = 0; i < SIGNALS; i++) {
+		sigaction(signals[i], signals[i] == SIGCHLD ? &usual : &on, &old[i]);
+		if (signals[i] != SIGCHLD && old[i].sa_handler == SIG_IGN) /* nohup */
+			sigaction(signals[i], &old[i], NULL);
+	}
+}
+
+static void give_signals_back(const struct sigaction old[SIGNALS])
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &old[i], NULL);
+}
+
+struct program {
+	char *const *argv;
+	int priority;
+	struct sigaction old[SIGNALS];
+};
+
 /* failed: closed if the program begins to run, else written to. */
-_Noreturn static void become(const struct group *g, int priority, char *const *argv, int failed)
+_Noreturn static void become(const struct group *g, const struct program *p, int failed)
 {
 	int code, err = group_enter(g);
 
-	(void)setpriority(PRIO_PROCESS, 0, priority);
+	give_signals_back(p->old);
+	(void)setpriority(PRIO_PROCESS, 0, p->priority);
 	if (err) {
 		code = complain(EXIT_CANNOT_RUN, "cannot enter the control group: %s", strerror(-err));
 	} else {
-		execvp(argv[0], argv);
-		code = complain(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", argv[0], strerror(errno));
+		execvp(p->argv[0], p->argv);
+		code = complain(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", p->argv[0],
+				strerror(errno));
 	}
 	if (write(failed, "", 1) != 1)
 		code = EXIT_CANNOT_RUN;
@@ -62,7 +91,7 @@ _Noreturn static void become(const struct group *g, int priority, char *const *a
 }
 
 /* The new process; -1: none could be made (errno). *ret_began: it has become the program, which is what is waited for. */
-static pid_t begin(const struct group *g, int priority, char *const *argv, bool *ret_began)
+static pid_t begin(const struct group *g, const struct program *p, bool *ret_began)
 {
 	int failed[2];
 	char octet;
@@ -73,7 +102,7 @@ static pid_t begin(const struct group *g, int priority, char *const *argv, bool 
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		become(g, priority, argv, failed[1]);
+		become(g, p, failed[1]);
 	close(failed[1]);
 	*ret_began = pid > 0 && read(failed[0], &octet, 1) == 0;
 	close(failed[0]);
@@ -84,37 +113,37 @@ static pid_t begin(const struct group *g, int priority, char *const *argv, bool 
 static int wait_for(pid_t pid, struct tracing *t, int *ret_status)
 {
 	int code = 0;
+	pid_t ended = 0;
 
-	while (!code && waitpid(pid, ret_status, WNOHANG) == 0) {
+	while (!code && (ended = waitpid(pid, ret_status, WNOHANG)) == 0) {
 		if (to_pass_on)
 			kill(pid, to_pass_on);
 		to_pass_on = 0;
 		code = tracing_step(t, TRACE_TICK_MS);
 	}
+	if (ended < 0)
+		return complain(EXIT_INTERNAL, "waitpid: %s", strerror(errno));
 	/* FINs that are still on their way. */
 	for (unsigned i = 0; !code && i < LINGER_TICKS; i++)
 		code = tracing_step(t, TRACE_TICK_MS);
 	return code;
 }
 
-static int start(const struct group *g, char *const *argv, struct tracing *t, bool *ret_began, int *ret_status)
+static int start(const struct group *g, const struct program *p, struct tracing *t, bool *ret_began, int *ret_status)
 {
-	struct sigaction on = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN}, old[3];
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	pid_t pid;
-	int code;
 
-	to_pass_on = 0;
-	pid = begin(g, t->priority, argv, ret_began);
+	if (to_pass_on) {
+		*ret_status = to_pass_on; /* as if it had ended by it */
+		return 0;
+	}
+	pid = begin(g, p, ret_began);
 	if (pid < 0)
 		return complain(EXIT_INTERNAL, "fork: %s", strerror(errno));
-	sigaction(SIGINT, &ignore, &old[0]);
-	sigaction(SIGQUIT, &ignore, &old[1]);
-	sigaction(SIGTERM, &on, &old[2]);
-	code = wait_for(pid, t, ret_status);
-	sigaction(SIGINT, &old[0], NULL);
-	sigaction(SIGQUIT, &old[1], NULL);
-	sigaction(SIGTERM, &old[2], NULL);
-	return code;
+	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGQUIT, &ignore, NULL);
+	return wait_for(pid, t, ret_status);
 }
 
 static void tell_left(const struct group *g, FILE *to)
@@ -126,33 +155,46 @@ static void tell_left(const struct group *g, FILE *to)
 			n == 1 ? "" : "es", n == 1 ? "s" : "", n == 1 ? "it closes" : "they close");
 }
 
-static int run_traced(const struct run_cmd_cfg *c, char *const *argv, FILE *to)
+static int run_in(const struct group *g, const struct run_cmd_cfg *c, struct program *p, FILE *to)
 {
 	struct tracing t = {.out = to, .json = c->json, .each = c->each, .style = look_style(to, false)};
-	struct group g = {""};
-	struct why w = {""};
-	int status = 0, worst, ended, code;
+	int status = 0, worst, ended, code = tracing_begin(&t, &(struct trace_cfg){.cgroup = g->id});
 	bool began = false;
 
-	if (group_new(&g, &w) != 0)
-		return complain(EXIT_INCOMPLETE, "%s%s", w.text,
+	if (code)
+		return code;
+	p->priority = t.priority;
+	code = start(g, p, &t, &began, &status);
+	if (began && !c->json)
+		tell_left(g, to);
+	t.silent = !began;
+	ended = tracing_end(&t, &worst);
+	code = code ? code : ended;
+	if (!code && worst >= (int)c->fail_on)
+		code = EXIT_FINDINGS;
+	if (WIFSIGNALED(status))
+		code = EXIT_SIGNAL + WTERMSIG(status);
+	else if (WEXITSTATUS(status))
+		code = WEXITSTATUS(status);
+	return code;
+}
+
+static int run_traced(const struct run_cmd_cfg *c, char *const *argv, FILE *to)
+{
+	struct program p = {.argv = argv};
+	struct group g = {""};
+	struct why w = {""};
+	int code;
+
+	take_signals(p.old);
+	if (group_new(&g, &w) == 0) {
+		code = run_in(&g, c, &p, to);
+		group_free(&g);
+	} else {
+		code = complain(EXIT_INCOMPLETE, "%s%s", w.text,
 				geteuid() ? "; it needs root, as lastack trace does" : "");
-	code = tracing_begin(&t, &(struct trace_cfg){.cgroup = g.id});
-	if (!code) {
-		code = start(&g, argv, &t, &began, &status);
-		if (began && !c->json)
-			tell_left(&g, to);
-		t.silent = !began;
-		ended = tracing_end(&t, &worst);
-		code = code ? code : ended;
-		if (!code && c->fail_given && worst >= (int)c->fail_on)
-			code = EXIT_FINDINGS;
-		if (WIFSIGNALED(status))
-			code = EXIT_SIGNAL + WTERMSIG(status);
-		else if (WEXITSTATUS(status))
-			code = WEXITSTATUS(status);
 	}
-	group_free(&g);
+	give_signals_back(p.old);
 	return code;
 }
 

@@ -3,6 +3,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,6 +139,14 @@ static int key_of(int c)
 	return c < KEY_MIN ? c : 0;
 }
 
+/* To getch() its end looks like nobody typing, at once and for ever. */
+static bool is_terminal_gone(void)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&in, 1, 0) > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
 /* Takes what was typed, waiting wait_ms for the first of it. */
 static void take_keys(struct live *t, int wait_ms)
 {
@@ -156,6 +165,8 @@ static void take_keys(struct live *t, int wait_ms)
 			t->act = act;
 		timeout(0);
 	}
+	if (is_terminal_gone())
+		stopped_by = SIGHUP;
 	if (netns != t->choice.netns) /* the past of another namespace is not known */
 		t->history = (struct top_history){.looks = 0};
 	if (netns != t->choice.netns)

@@ -15,13 +15,13 @@
 enum { GROUPS_MAX = 4096 };
 
 struct trace_cmd_cfg {
-	bool json, summary, fail_given;
-	unsigned fail_on; /* enum severity */
+	bool json, summary;
+	unsigned fail_on; /* enum severity, or SEV_NEVER */
 	uint32_t for_ms, pid, port;
 	const char *netns, *comm, *cgroup, *dst;
 };
 
-static const struct trace_cmd_cfg defaults = {.fail_on = SEV_WARN};
+static const struct trace_cmd_cfg defaults = {.fail_on = SEV_NEVER};
 
 static const struct opt opts[] = {
 	{.name = "for",
@@ -68,10 +68,9 @@ static const struct opt opts[] = {
 	 .help = "which network namespaces (default all)"},
 	{.name = "fail-on",
 	 .letter = 'f',
-	 OPT_IS_ENUM(struct trace_cmd_cfg, fail_on, severity_words),
-	 OPT_TELLS(struct trace_cmd_cfg, fail_given),
-	 .metavar = "info|warn|crit",
-	 .help = "exit with 1 if a finding is at least that severe; without it findings do not count"},
+	 OPT_IS_ENUM(struct trace_cmd_cfg, fail_on, severity_or_never_words),
+	 .metavar = "info|warn|crit|never",
+	 .help = "exit with 1 if a finding is at least that severe"},
 	{.type = OPT_END},
 };
 
@@ -156,7 +155,7 @@ static int run(const void *cfg, int argc, char *const *argv, FILE *out)
 	ended = tracing_end(&t, &worst);
 	if (code || ended)
 		return code ? code : ended;
-	return c->fail_given && worst >= (int)c->fail_on ? EXIT_FINDINGS : EXIT_FINE;
+	return worst >= (int)c->fail_on ? EXIT_FINDINGS : EXIT_FINE;
 }
 
 const struct cmd cmd_trace = {

@@ -20,6 +20,10 @@ const char *const severity_words[] = {
 	NULL,
 };
 
+const char *const severity_or_never_words[] = {
+	[SEV_INFO] = "info", [SEV_WARN] = "warn", [SEV_CRIT] = "crit", [SEV_NEVER] = "never", NULL,
+};
+
 static volatile sig_atomic_t stopped_by;
 
 static void stop(int signo) { stopped_by = signo; }

@@ -20,8 +20,9 @@ struct look {
 		*services; /* from services_init(): what else closes tell is counted here, if trace; NULL: not wanted */
 };
 
-/* For --fail-on: indexes are enum severity; NULL-terminated. */
-extern const char *const severity_words[];
+/* For --fail-on: indexes are enum severity; NULL-terminated. The second for commands whose findings count only if asked. */
+extern const char *const severity_words[], *const severity_or_never_words[];
+enum { SEV_NEVER = SEV_CRIT + 1 };
 
 /* OBS_NETNS_ALL for root, who may enter them, else OBS_NETNS_SELF. */
 enum obs_scope look_default_scope(void);

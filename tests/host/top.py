@@ -3,9 +3,11 @@
 """top.py LASTACK: `lastack top` driven in a terminal (tmux in control mode, which tells when the screen changed), in a
 network namespace of its own where that is allowed. TAP."""
 import os
+import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -237,6 +239,28 @@ def a_terminal_that_cannot():
     with Terminal(f'TERM=dumb {LASTACK} top') as t:
         t.until_text('exit status')
         assert any('lastack top:' in line for line in t.do('capture-pane -p'))
+
+
+@test
+def a_terminal_that_goes_away_is_the_end():
+    pid, fd = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execve(LASTACK, [LASTACK, 'top', '--netns', 'self', '--no-trace'], {**os.environ, 'TERM': 'xterm'})
+    seen = b''
+    while b'quit' not in seen:
+        seen += os.read(fd, 65536)
+    os.write(fd, b'p')  # it looks at keys only
+    while b'PAUSED' not in seen:
+        seen += os.read(fd, 65536)
+    os.close(fd)
+    ended = os.pidfd_open(pid)
+    gone = select.select([ended], [], [], PATIENCE_S)[0]
+    if not gone:
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    os.close(ended)
+    assert gone and os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP, status
 
 
 @test

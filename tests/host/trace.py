@@ -550,6 +550,19 @@ def run_reports_the_connections_of_a_program_and_passes_its_status_on():
         os.kill(int(p.stdout), signal.SIGTERM)
         assert p.stderr.startswith('1 process that it started still runs'), p.stderr
         assert groups() == '', groups()
+        p = run('run', '--', 'sh', '-c', 'exit 7', preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        assert p.returncode == 7, p
+        for sig in signal.SIGHUP, signal.SIGTERM, signal.SIGINT:
+            for begun in False, True:  # while it loads its programs; while CMD runs
+                with subprocess.Popen([LASTACK, 'run', '--', 'sh', '-c', 'echo begun; exec tail -f /dev/null'], stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, start_new_session=True) as p:
+                    while not groups():
+                        assert p.poll() is None
+                    if begun:
+                        p.stdout.readline()
+                    os.killpg(p.pid, sig)
+                    assert p.wait(20) == 128 + sig, (sig, begun, p.returncode)
+                assert groups() == '', (sig, begun, groups())
     in_new_namespace(body)
 
 
