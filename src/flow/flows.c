@@ -90,18 +90,26 @@ static struct record *record_new(struct flows *fs)
 
 /* ---- the table ---- */
 
-/* The same for both directions. */
+/* The same for both directions. Nothing of it may be mixed before the key is: strangers choose both ends. */
 static uint32_t hash_of(const struct flows *fs, const struct frame *fr)
 {
+	const struct addr *a = &fr->src, *b = &fr->dst;
 	struct sip s = sip_start(fs->cfg.key);
-	uint64_t a = fr->src.d[1], b = fr->dst.d[1];
-	bool swap = a != b ? b < a : fr->dport < fr->sport;
+	bool swap = a->d[1] != b->d[1]   ? b->d[1] < a->d[1]
+		    : a->d[0] != b->d[0] ? b->d[0] < a->d[0]
+					 : fr->dport < fr->sport;
 	uint64_t ports = swap ? (uint64_t)fr->dport << 16 | fr->sport : (uint64_t)fr->sport << 16 | fr->dport;
 
-	if (!addr_is_v4(&fr->src))
-		sip_word(&s, fr->src.d[0] ^ fr->dst.d[0]);
-	sip_word(&s, swap ? b : a);
-	sip_word(&s, swap ? a : b);
+	if (swap) {
+		a = &fr->dst;
+		b = &fr->src;
+	}
+	if (a->d[0] | b->d[0]) { /* not IPv4 */
+		sip_word(&s, a->d[0]);
+		sip_word(&s, b->d[0]);
+	}
+	sip_word(&s, a->d[1]);
+	sip_word(&s, b->d[1]);
 	return (uint32_t)sip_end(&s, ports);
 }
 
