@@ -284,12 +284,13 @@ static void take_fin(struct flow *f, enum side by, const struct frame *fr, nsec_
 	over(f, by, false);
 }
 
+/* Data are late for the one who closed first; the other one, who sent them, answers nothing with a RST. */
 static enum rst_kind kind_of(const struct flow *f, enum side by, const struct frame *fr)
 {
 	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
 	const seq_t peer_text = peer->fin ? seq_sub(peer->max, 1) : peer->max;
 
-	if ((f->late_at || f->late_alert) && own->fin)
+	if ((f->late_at || f->late_alert) && own->fin && f->rec->conn.first == by)
 		return RST_LATE_DATA;
 	if (!(fr->flags & F_ACK)) /* it answers a segment (RFC 9293 3.10.7.1); who closes sets ACK */
 		return own->fin || peer->fin ? RST_OTHER : RST_NO_SOCKET;

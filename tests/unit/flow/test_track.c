@@ -378,6 +378,35 @@ TEST(stale_reuse__question_after_the_fin__late_data)
 	assert_int_equal(h.v[0].half_close_data, 0);
 }
 
+/* It asks on a connection that the server has closed, sends its own FIN and resets: no data met a RST of the server's. */
+TEST(reset__by_the_one_who_sent_the_late_data__no_answer_to_them)
+{
+	asked_and_answered();
+	talk_fin(&t, SIDE_SERVER);
+	talk_wait(&t, NSEC_PER_S);
+	talk_seg(&t, SIDE_CLIENT, F_ACK | F_PSH, "again", 5);
+	talk_seg(&t, SIDE_CLIENT, F_ACK | F_FIN, NULL, 0);
+	talk_seg(&t, SIDE_CLIENT, F_ACK | F_RST, NULL, 0);
+	assert_int_equal(heard_one(&h)->late_data, 0);
+	assert_int_equal(h.v[0].rst_kind, RST_CUT);
+	assert_int_equal(h.v[0].first, SIDE_SERVER);
+	assert_true(h.v[0].seen & SEEN_VAGUE);
+}
+
+/* The client shut down its half and awaits the answer: the server cuts off its own. */
+TEST(half_close__the_server_resets_after_its_fin__answer_cut)
+{
+	opened();
+	talk_say(&t, SIDE_CLIENT, "what");
+	talk_fin(&t, SIDE_CLIENT);
+	talk_seg(&t, SIDE_SERVER, F_ACK | F_PSH, "this", 4);
+	talk_seg(&t, SIDE_SERVER, F_ACK | F_FIN, NULL, 0);
+	talk_seg(&t, SIDE_SERVER, F_ACK | F_RST, NULL, 0);
+	assert_int_equal(heard_one(&h)->late_data, 0);
+	assert_int_equal(h.v[0].rst_kind, RST_CUT);
+	assert_int_equal(h.v[0].first, SIDE_CLIENT);
+}
+
 TEST(reset__nothing_outstanding__clean)
 {
 	asked_and_answered();
@@ -580,10 +609,12 @@ RUN(T(capture_lost_some__acknowledged_before_the_fin__the_gap_is_known),
     T(capture_lost_some__acknowledged__bytes_count_and_the_record_says_so), T(fins__crossed__told_so),
     T(fin__not_captured__known_by_its_acknowledgement), T(fin__captured_after_its_acknowledgement__it_was_first),
     T(fin__sent_again__the_first_counts), T(half_close__answer_after_the_fin__accepted),
-    T(stale_reuse__question_after_the_fin__late_data), T(reset__nothing_outstanding__clean),
-    T(reset__while_the_peer_still_sends__unread), T(reset__the_peers_data_on_the_way__unread),
-    T(reset__own_data_not_acknowledged__cut), T(reset__answers_data_after_a_silence__no_socket),
-    T(silence__data_answered_after_it__survived), T(silence__data_never_acknowledged__failed), T(open__refused__failed),
-    T(open__never_answered__failed), T(open__challenged_for_an_old_connection__opens_all_the_same),
-    T(no_syn__the_port_that_others_ask_is_the_servers), T(port__used_again__another_connection),
-    T(segment__after_the_end__late_and_no_connection), T(too_many__the_silent_one_goes))
+    T(reset__by_the_one_who_sent_the_late_data__no_answer_to_them),
+    T(half_close__the_server_resets_after_its_fin__answer_cut), T(stale_reuse__question_after_the_fin__late_data),
+    T(reset__nothing_outstanding__clean), T(reset__while_the_peer_still_sends__unread),
+    T(reset__the_peers_data_on_the_way__unread), T(reset__own_data_not_acknowledged__cut),
+    T(reset__answers_data_after_a_silence__no_socket), T(silence__data_answered_after_it__survived),
+    T(silence__data_never_acknowledged__failed), T(open__refused__failed), T(open__never_answered__failed),
+    T(open__challenged_for_an_old_connection__opens_all_the_same), T(no_syn__the_port_that_others_ask_is_the_servers),
+    T(port__used_again__another_connection), T(segment__after_the_end__late_and_no_connection),
+    T(too_many__the_silent_one_goes))
