@@ -262,6 +262,14 @@ static bool opens_tunnel(const struct reader *r, const struct voice *server)
 	return server->status == 101 || (r->voice[SIDE_CLIENT].connect && server->status / 100 == 2);
 }
 
+/* From here on it is another protocol: after CONNECT TLS more often than not. HTTP in there is not read: it is another's. */
+static void open_tunnel(struct reader *r, unsigned status)
+{
+	r->proto = status == 101 ? PROTO_RAW : PROTO_UNKNOWN;
+	r->blind = true;
+	memset(r->voice, 0, sizeof(r->voice));
+}
+
 static void response_read(struct reader *r, struct conn *c, struct voice *v)
 {
 	bool head = r->heads & 1, tunnel = opens_tunnel(r, v);
@@ -274,9 +282,9 @@ static void response_read(struct reader *r, struct conn *c, struct voice *v)
 		r->asked--;
 		r->heads >>= 1;
 	}
-	if (tunnel) { /* from here on it is another protocol */
+	if (tunnel) {
 		c->responses++;
-		r->proto = PROTO_RAW;
+		open_tunnel(r, v->status);
 	} else if (head || v->status == 204 || v->status == 304) {
 		message_done(c, SIDE_SERVER, v);
 	} else if (v->chunked || v->has_length) {
@@ -308,7 +316,7 @@ static void cut(struct reader *r, struct conn *c, enum side by)
 		return;
 	}
 	if (in_head && opens_tunnel(r, v))
-		r->proto = PROTO_RAW;
+		open_tunnel(r, v->status);
 	else if (in_head && v->status / 100 == 1)
 		return;
 	if (in_head && r->asked) {
@@ -325,7 +333,7 @@ static void head_line(struct reader *r, struct conn *c, enum side by)
 	struct word w = line_word(v);
 
 	if (v->part == PART_FIRST) {
-		/* An empty line before a request (RFC 9112 2.2); what a proxy says of the client (PROXY protocol, version 1). */
+		/* An empty line before a request (RFC 9112 2.2); a line of the PROXY protocol that came in pieces. */
 		if (w.len == 0 || (w.len > 6 && strncmp(w.at, "PROXY ", 6) == 0))
 			return;
 		v->chunked = v->has_length = false;

@@ -1,5 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/reader.h"
+#include "wire/octets.h"
+
+enum { PROXY_LINE_MAX = 107, PROXY_2_HEAD = 16 };
+
+/* What a proxy says of the client before the client's own text: PROXY protocol, a line (version 1) or octets (version 2). */
+static uint32_t proxy_lead(struct text_span t)
+{
+	static const char mark[] = "\r\n\r\n\0\r\nQUIT\n";
+	const uint8_t *end;
+
+	if (t.kept >= PROXY_2_HEAD && memcmp(t.at, mark, sizeof(mark) - 1) == 0)
+		return PROXY_2_HEAD + get16(t.at + PROXY_2_HEAD - 2);
+	if (t.kept < 6 || memcmp(t.at, "PROXY ", 6) != 0)
+		return 0;
+	end = memchr(t.at, '\n', t.kept < PROXY_LINE_MAX ? t.kept : PROXY_LINE_MAX);
+	return end ? (uint32_t)(end + 1 - t.at) : 0;
+}
+
+/* Passes it; false: nothing else is there. */
+static bool pass_lead(struct reader *r, struct text_span *t)
+{
+	uint32_t n;
+
+	if (!r->begun)
+		r->lead = proxy_lead(*t);
+	r->begun = true;
+	n = r->lead < t->len ? r->lead : t->len;
+	r->lead -= n;
+	text_advance(t, n);
+	return t->len != 0;
+}
 
 /* By the first text of either side. */
 static void guess(struct reader *r, struct conn *c, enum side by, struct text_span t)
@@ -66,6 +97,8 @@ void reader_text(struct reader *r, struct conn *c, enum side by, nsec_t at, stru
 {
 	enum heard what;
 
+	if (by == SIDE_CLIENT && (!r->begun || r->lead) && !pass_lead(r, &t))
+		return;
 	if (r->proto == PROTO_UNKNOWN)
 		guess(r, c, by, t);
 	what = read_text(r, c, by, t);
@@ -91,6 +124,10 @@ void reader_hole(struct reader *r, enum side by, uint32_t n)
 {
 	struct voice *v = &r->voice[by];
 
+	if (by == SIDE_CLIENT && (!r->begun || r->lead)) { /* where the client's own text begins is not known */
+		r->begun = true;
+		r->lead = 0;
+	}
 	if (r->proto == PROTO_HTTP) {
 		http_hole(r, by, n);
 	} else if (r->proto == PROTO_UNKNOWN) {

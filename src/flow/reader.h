@@ -47,6 +47,8 @@ struct reader {
 	enum proto proto;
 	bool client_spoke, client_greeted; /* data; a handshake; and the server has not answered yet */
 	bool blind; /* HTTP is not to be read */
+	bool begun; /* the client's first text was there */
+	uint32_t lead; /* octets that a proxy says before the client's own text, not passed yet */
 	bool unread; /* some message could not be read: requests and responses are not exact */
 	uint64_t heads; /* requests not answered yet, oldest lowest: 1 for HEAD */
 	unsigned asked; /* how many */

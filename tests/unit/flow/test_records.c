@@ -278,10 +278,70 @@ TEST(http2__settings_and_pings__are_no_exchanges)
 	assert_true(h.v[0].last_data[SIDE_SERVER] == last);
 }
 
+/* PROXY protocol, versions 1 and 2, with the ClientHello's segment or before it: nothing of it is the client's. */
+TEST(tls__behind_a_proxy_header__handshake_is_no_request)
+{
+	static const char one[] = "PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n";
+	static const uint8_t two[28] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+	struct {
+		const void *text;
+		size_t len;
+	} lead[] = {{one, sizeof(one) - 1}, {two, sizeof(two)}};
+
+	for (size_t i = 0; i < 4; i++) {
+		uint8_t hello[64 + 205] = {0}, first[] = {HANDSHAKE, 3, 3, 0, 200, 1};
+		size_t n = lead[i / 2].len, cut = i == 3 ? n - 9 : n; /* version 2 in two pieces */
+
+		opened();
+		memcpy(hello, lead[i / 2].text, n);
+		memcpy(hello + n, first, sizeof(first));
+		if (i % 2) {
+			talk_send(&t, SIDE_CLIENT, hello, cut);
+			talk_send(&t, SIDE_CLIENT, hello + cut, n - cut + 205);
+		} else {
+			talk_send(&t, SIDE_CLIENT, hello, n + 205);
+		}
+		record(SIDE_SERVER, HANDSHAKE, 90);
+		record(SIDE_CLIENT, DATA, FINISHED_13);
+		record(SIDE_CLIENT, DATA, 300);
+		record(SIDE_SERVER, DATA, 3000);
+		talk_close(&t, SIDE_SERVER);
+		assert_int_equal(exchanges_of_data(), 1);
+		assert_true(h.v[0].seen & SEEN_TLS);
+	}
+}
+
+TEST(proxy_header__of_a_server_that_speaks_first__asks_for_nothing)
+{
+	opened();
+	talk_say(&t, SIDE_CLIENT, "PROXY UNKNOWN\r\n");
+	talk_say(&t, SIDE_SERVER, "220 mail");
+	talk_close(&t, SIDE_SERVER);
+	assert_int_equal(heard_one(&h)->exchanges, 0);
+	assert_int_equal(h.v[0].last_data[SIDE_CLIENT], 0);
+	assert_false(h.v[0].unanswered);
+}
+
+TEST(tls__in_a_tunnel_of_connect__handshake_is_no_request)
+{
+	opened();
+	talk_say(&t, SIDE_CLIENT, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
+	talk_say(&t, SIDE_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+	handshake_13();
+	record(SIDE_CLIENT, DATA, 300);
+	record(SIDE_SERVER, DATA, 3000);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(exchanges_of_data(), 2); /* CONNECT, and what was asked inside */
+	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_TLS);
+}
+
 RUN(T(tls_12__handshake_and_two_requests__told_apart), T(tls_13__tickets_before_and_after_the_request__one_exchange),
     T(tls_13__farewell__is_no_data), T(tls__close_notify_then_the_other_sides_fin__who_began_is_known),
     T(tls__alert_and_more__was_no_farewell), T(tls__answer_and_alert_in_one_segment__both_are_read),
     T(tls__alert_after_the_servers_fin__is_no_late_data),
     T(tls__http2_inside__known_by_both_acknowledgements_of_settings), T(tls__one_short_record__is_not_http2),
     T(tls__only_the_handshake__no_request), T(tls__records_across_segments__the_same),
-    T(tls__a_length_that_cannot_be__only_turns_are_counted), T(http2__settings_and_pings__are_no_exchanges))
+    T(tls__a_length_that_cannot_be__only_turns_are_counted), T(http2__settings_and_pings__are_no_exchanges),
+    T(tls__behind_a_proxy_header__handshake_is_no_request),
+    T(proxy_header__of_a_server_that_speaks_first__asks_for_nothing),
+    T(tls__in_a_tunnel_of_connect__handshake_is_no_request))
