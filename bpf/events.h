@@ -94,9 +94,15 @@ struct event_close { /* EVENT_CLOSE, and EVENT_CLOSING for what is not done when
 
 /*
  * As long as a TLS alert, of which close_notify is one, and nothing else: 1.3 (RFC 8446 5.2), 1.2 with AES-GCM or CCM (RFC 5288,
- * 6655), 1.2 with ChaCha20 (RFC 7905). What it says is not read: it may have been a request, too.
+ * 6655), 1.2 with ChaCha20 (RFC 7905). What it says is not read: it may have been a request, too. But not where either side
+ * has sent, in all, less than the shortest handshake takes: one of 1.2 that is resumed, with a hello of 79, ChangeCipherSpec
+ * of 6 and Finished of 37 octets (ChaCha20).
  */
-static inline int is_tls_alert(__u32 octets) { return octets == 24 || octets == 31 || octets == 23; }
+enum { TLS_LEAST = 122 };
+static inline int is_tls_alert(__u32 octets, __u64 sent, __u64 received)
+{
+	return (octets == 24 || octets == 31 || octets == 23) && sent >= TLS_LEAST && received >= TLS_LEAST;
+}
 
 struct event_proc { /* comes before the first event that names the pid */
 	__u32 kind;

@@ -235,10 +235,10 @@ static __always_inline __u32 since(__u32 then, __u32 now) { return (__s32)(now -
  */
 static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fin, __u32 jiffies)
 {
-	bool theirs = has_unread(tp, fin) && is_tls_alert(tp->rcv_nxt - tp->copied_seq - fin);
-	bool ours = is_tls_alert(tp->write_seq - tp->snd_una);
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans, had = received(tp, fin);
+	bool theirs = has_unread(tp, fin) && is_tls_alert(tp->rcv_nxt - tp->copied_seq - fin, sent, had);
+	bool ours = is_tls_alert(tp->write_seq - tp->snd_una, sent, had);
 	bool written = has_written(t, tp), unread = has_unread(tp, fin) && !theirs;
-	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
 	__u32 read_at = t->read_at;
 
 	if (t->flags & TRACK_PASSIVE) {
@@ -252,7 +252,7 @@ static __always_inline void settle(struct track *t, struct tcp_sock *tp, bool fi
 	}
 	if (sent)
 		t->flags |= TRACK_DATA_OUT;
-	if (received(tp, fin))
+	if (had)
 		t->flags |= TRACK_DATA_IN;
 	t->sent_ago = since(ours ? tp->rcv_tstamp : tp->lsndtime, jiffies);
 	t->read_ago = since(theirs && read_at ? read_at : tp->inet_conn.icsk_ack.lrcvtime, jiffies);

@@ -208,7 +208,7 @@ static bool has_late_data(const struct event_close *e)
 {
 	uint64_t all = e->track.flags & TRACK_FIRST_PEER ? e->sent : e->received;
 
-	return (e->track.flags & TRACK_LATE) && !is_tls_alert((uint32_t)all - e->track.bytes);
+	return (e->track.flags & TRACK_LATE) && !is_tls_alert((uint32_t)all - e->track.bytes, e->sent, e->received);
 }
 
 /* Data of ours that the peer has not acknowledged; a FIN takes a number, too. */
@@ -228,7 +228,7 @@ static void how_reset(const struct trace_source *s, const struct event_close *e,
 	reset_by(c, peer, late || (closed && on_its_way(e)) ? RST_LATE_DATA : RST_OTHER, e->now);
 	if (late && has_late_data(e))
 		c->late_data = ago(s, e->now, e->late_ago, e->track.at[2]);
-	if (c->first == peer && !closed && is_tls_alert(on_its_way(e)))
+	if (c->first == peer && !closed && is_tls_alert(on_its_way(e), e->sent, e->received))
 		c->notify[c->local] = e->now;
 }
 
@@ -241,7 +241,7 @@ static enum rst_kind kind_of_cut(const struct event_close *e)
 /* close() that sends a RST instead of a FIN. */
 static void how_cut(const struct event_close *e, struct conn *c)
 {
-	if (is_tls_alert(e->unread)) { /* the peer was done */
+	if (is_tls_alert(e->unread, e->sent, e->received)) { /* the peer was done */
 		c->notify[side_other(c->local)] = e->now;
 		c->unanswered = false;
 	}

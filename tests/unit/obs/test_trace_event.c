@@ -254,6 +254,7 @@ TEST(rst__alert_unread_or_on_its_way__who_sent_it_began_to_close)
 	struct conn c;
 
 	ours.socket = SOCKET_UNREAD;
+	ours.sent = theirs.sent = 122;
 	ours.track.flags |= TRACK_UNANSWERED;
 	theirs.track.flags = TRACK_SYN | TRACK_RESET;
 	for (size_t i = 0; i < ARRAY_LEN(alerts); i++) {
@@ -266,18 +267,23 @@ TEST(rst__alert_unread_or_on_its_way__who_sent_it_began_to_close)
 		assert_int_equal(c.first, SIDE_SERVER);
 		assert_int_equal(conn_closer(&c), SIDE_CLIENT);
 	}
-	ours.unread = theirs.unsent = 25;
-	c = made(&ours);
-	assert_int_equal(conn_closer(&c), SIDE_CLIENT);
-	assert_true(c.unanswered);
-	c = made(&theirs);
-	assert_int_equal(conn_closer(&c), SIDE_SERVER);
+	for (unsigned few = 0; few < 3; few++) { /* no alert: too long; no room for a handshake before it */
+		ours.unread = theirs.unsent = few ? 24 : 25;
+		ours.sent = theirs.sent = few == 1 ? 121 : 122;
+		ours.received = theirs.received = few == 2 ? 121 : 122;
+		c = made(&ours);
+		assert_int_equal(conn_closer(&c), SIDE_CLIENT);
+		assert_true(c.unanswered);
+		c = made(&theirs);
+		assert_int_equal(conn_closer(&c), SIDE_SERVER);
+	}
 }
 
 TEST(half_close__data_after_the_fin__taken)
 {
 	struct event_close e = usual();
 
+	e.sent = 122;
 	e.track.flags |= TRACK_LATE | TRACK_SHUTDOWN;
 	e.track.bytes = (uint32_t)e.received - 24; /* an alert */
 	assert_int_equal(made(&e).half_close_data, 0);
