@@ -32,6 +32,13 @@ void observation_done(struct observation *o)
 	o->n = 0;
 }
 
+bool proc_is_same(const struct proc *a, const struct proc *b)
+{
+	return a->pid == b->pid && strcmp(a->comm, b->comm) == 0;
+}
+
+int32_t tw_owner_most(const struct tw_owner *o) { return o->votes > o->known / 2 ? o->proc : -1; }
+
 const struct snapshot *observation_now(const struct observation *o)
 {
 	must(o->n >= 1 && o->n <= ARRAY_LEN(o->s));

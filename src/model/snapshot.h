@@ -29,7 +29,8 @@ struct tw_ages {
 /* Who closed the TIME_WAITs of a listener or destination, as far as the closes were watched (obs/closers.h). */
 struct tw_owner {
 	uint32_t known; /* how many of them: it is known who closed. 0: the rest means nothing */
-	uint32_t lead; /* how many more that process closed than all others, if it closed more than half */
+	uint32_t lead; /* Boyer and Moore's: how many more were for proc than against it since it came up */
+	uint32_t votes; /* for proc: it closed at least so many */
 	int32_t proc; /* index into snapshot.procs */
 };
 
@@ -227,4 +228,7 @@ const struct proc *snapshot_proc(const struct snapshot *s, int32_t proc);
 struct proc_text {
 	char s[160];
 };
+bool proc_is_same(const struct proc *a, const struct proc *b); /* by pid and name: a pid may be used again */
+int32_t
+tw_owner_most(const struct tw_owner *o); /* index of who closed more than half of those known; -1: nobody is known to */
 struct proc_text proc_text(const struct proc *p); /* "nginx[812]" or "nginx[812] in 3f2c1a..."; "" for NULL */

@@ -50,13 +50,19 @@ void closers_free(struct closers *c)
 /* Cookies are the kernel's own numbers: nobody can choose them so that they collide. */
 static uint32_t hash_of(uint64_t cookie) { return (uint32_t)((cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32); }
 
-/* The latest processes close most. A process that is gone already has the name that the trace saw. */
+/* A pid may be another program's by now: the trace's name decides, where it has one. */
+static bool is_named(const struct proc *p, const struct conn_proc *seen)
+{
+	return !seen->comm[0] || strncmp(p->comm, seen->comm, sizeof(seen->comm)) == 0;
+}
+
+/* The latest processes close most. One that is gone already, or another by now, has the name that the trace saw. */
 static int place_of(struct closers *c, const struct conn_proc *p, int32_t *ret)
 {
 	struct proc now;
 
 	for (size_t i = c->n_procs; i-- > 0;)
-		if ((uint32_t)c->procs[i].pid == p->pid) {
+		if ((uint32_t)c->procs[i].pid == p->pid && is_named(&c->procs[i], p)) {
 			*ret = (int32_t)i;
 			return 0;
 		}
@@ -66,7 +72,7 @@ static int place_of(struct closers *c, const struct conn_proc *p, int32_t *ret)
 	if (vec_reserve((void **)&c->procs, &c->cap_procs, c->n_procs + 1, sizeof(*c->procs)) < 0 ||
 	    vec_reserve((void **)&c->counts, &c->cap_counts, c->n_procs + 1, sizeof(*c->counts)) < 0)
 		return -ENOMEM;
-	if (!proc_read((int32_t)p->pid, &now)) {
+	if (!proc_read((int32_t)p->pid, &now) || !is_named(&now, p)) {
 		now = (struct proc){.pid = (int32_t)p->pid};
 		snprintf(now.comm, sizeof(now.comm), "%s", p->comm);
 	}
@@ -148,12 +154,16 @@ int32_t closers_find(const struct closers *c, uint64_t cookie)
 void closers_vote(struct tw_owner *o, int32_t place)
 {
 	o->known++;
-	if (o->lead == 0)
+	if (o->lead == 0 && o->proc != place) {
 		o->proc = place;
-	if (o->proc == place)
+		o->votes = 0;
+	}
+	if (o->proc == place) {
 		o->lead++;
-	else
+		o->votes++;
+	} else {
 		o->lead--;
+	}
 }
 
 /* The index of that process in s; it is appended if it is new. */
@@ -163,10 +173,10 @@ static int translate(const struct closers *c, struct snapshot *s, struct tw_owne
 	struct proc *grown;
 	size_t i = 0;
 
-	if (!o->known)
+	if (tw_owner_most(o) < 0)
 		return 0;
 	p = &c->procs[o->proc];
-	while (i < s->n_procs && s->procs[i].pid != p->pid)
+	while (i < s->n_procs && !proc_is_same(&s->procs[i], p))
 		i++;
 	if (i == s->n_procs) {
 		grown = reallocarray(s->procs, s->n_procs + 1, sizeof(*grown));
@@ -176,7 +186,7 @@ static int translate(const struct closers *c, struct snapshot *s, struct tw_owne
 		s->procs[s->n_procs++] = *p;
 	}
 	o->proc = (int32_t)i;
-	if (*proc < 0 && o->lead)
+	if (*proc < 0)
 		*proc = o->proc;
 	return 0;
 }

@@ -113,7 +113,12 @@ static struct top_closer *closer_of(struct top_rows *r, const struct snapshot *s
 }
 
 /* Who closed most of them, where that was watched; else who has such sockets now. */
-static int32_t owner_of(const struct tw_owner *o, int32_t proc) { return o->known && o->lead ? o->proc : proc; }
+static int32_t owner_of(const struct tw_owner *o, int32_t proc)
+{
+	const int32_t most = tw_owner_most(o);
+
+	return most >= 0 ? most : proc;
+}
 
 static void count_time_waits(struct top_rows *r, const struct snapshot *s)
 {
@@ -139,7 +144,7 @@ static void count_time_waits(struct top_rows *r, const struct snapshot *s)
 static struct top_closer *row_of(struct top_rows *r, const struct snapshot *s, const struct proc *p, size_t *n)
 {
 	for (size_t i = 0; i < s->n_procs; i++)
-		if (s->procs[i].pid == p->pid)
+		if (proc_is_same(&s->procs[i], p))
 			return &r->closers[i];
 	return &r->closers[(*n)++];
 }

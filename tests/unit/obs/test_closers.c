@@ -76,20 +76,45 @@ TEST(closes__are_counted_by_process_and_by_second)
 	closers_free(k);
 }
 
-TEST(votes__majority_wins_and_a_draw_names_nobody)
+TEST(pid__used_again__is_another_process)
+{
+	struct closer row[4];
+	struct closers *c = NULL;
+
+	assert_int_equal(closers_new(&c), 0);
+	add(c, closed(1, (uint32_t)getpid(), "wget")); /* the pid is ours by now */
+	add(c, closed(2, 2000000001, "curl"));
+	add(c, closed(3, 2000000001, "nginx"));
+	add(c, closed(4, 2000000001, "curl"));
+	add(c, closed(5, 2000000001, "")); /* its name was not told: the newest of that pid */
+	assert_int_equal(closers_list(c, 0, row, 4), 3);
+	assert_string_equal(row[0].proc.comm, "wget");
+	assert_string_equal(row[0].proc.cgroup, "");
+	assert_string_equal(row[1].proc.comm, "curl");
+	assert_int_equal(row[1].fin, 2);
+	assert_string_equal(row[2].proc.comm, "nginx");
+	assert_int_equal(row[2].fin, 2);
+	closers_free(c);
+}
+
+static int32_t most_of(const char *votes)
 {
 	struct tw_owner o = {0};
 
-	closers_vote(&o, 4);
-	closers_vote(&o, 7);
-	assert_int_equal(o.known, 2);
-	assert_int_equal(o.lead, 0);
-	closers_vote(&o, 7);
-	closers_vote(&o, 7);
-	closers_vote(&o, 4);
-	assert_int_equal(o.proc, 7);
-	assert_int_equal(o.lead, 1);
-	assert_int_equal(o.known, 5);
+	for (; *votes; votes++)
+		closers_vote(&o, *votes - '0');
+	return tw_owner_most(&o);
+}
+
+TEST(votes__majority_wins_and_who_has_less_is_not_named)
+{
+	assert_int_equal(most_of(""), -1);
+	assert_int_equal(most_of("7"), 7);
+	assert_int_equal(most_of("47"), -1);
+	assert_int_equal(most_of("7777744"), 7);
+	assert_int_equal(most_of("4777774"), 7);
+	assert_int_equal(most_of("7474747"), 7);
+	assert_int_equal(most_of("11223"), -1); /* the last that comes up has a lead, and one of five */
 }
 
 TEST(apply__names_what_no_live_socket_names)
@@ -122,4 +147,5 @@ TEST(apply__names_what_no_live_socket_names)
 }
 
 RUN(T(closes__that_leave_a_time_wait__are_found_by_cookie), T(closes__are_counted_by_process_and_by_second),
-    T(votes__majority_wins_and_a_draw_names_nobody), T(apply__names_what_no_live_socket_names))
+    T(pid__used_again__is_another_process), T(votes__majority_wins_and_who_has_less_is_not_named),
+    T(apply__names_what_no_live_socket_names))

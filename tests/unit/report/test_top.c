@@ -165,7 +165,7 @@ TEST(top__time_waits__are_of_who_was_seen_to_close)
 
 			for (int32_t p = 0; p < (int32_t)s->n_procs; p++)
 				if (s->procs[p].pid == 812)
-					d->tw_owner = (struct tw_owner){.known = 10, .lead = 5, .proc = p};
+					d->tw_owner = (struct tw_owner){.known = 10, .votes = 6, .proc = p};
 		}
 	assert_non_null(strstr(line_with(r, "nginx[812]"), "28,100"));
 }
