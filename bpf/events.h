@@ -55,7 +55,7 @@ struct track {
 enum event_kind { EVENT_CLOSE = 1, EVENT_PROC, EVENT_RST, EVENT_CLOSING };
 
 /* Why a RST was sent: the kernel's sk_rst_reason as far as we tell them apart; its numbers move between versions. */
-enum rst_reason { REASON_UNKNOWN, REASON_ON_DATA, REASON_TIME_WAIT, REASON_ON_CLOSE, REASON_LINGER, REASON_NO_SOCKET };
+enum rst_reason { REASON_OTHER, REASON_ON_DATA, REASON_TIME_WAIT };
 
 struct event_tuple {
 	__u8 local[16], peer[16]; /* network order; IPv4 in the first four, the rest zero */
@@ -125,7 +125,8 @@ struct trace_config { /* .rodata: the verifier drops what is switched off */
 };
 
 struct trace_counts { /* .bss */
-	__u64 lost; /* records that found the ring full */
+	__u64 lost; /* records that found the ring full ... */
+	__u64 names; /* ... and names of processes */
 	__u64 untracked; /* sockets that found the table full */
 	__u64 far; /* entries of the hash table */
 };

@@ -54,12 +54,12 @@ struct {
 } lastack_ring SEC(".maps");
 
 /* The reader comes by itself, many times a second: to wake it would cost more than all the rest. */
-static __always_inline void *reserve(__u64 size)
+static __always_inline void *reserve(__u64 size, __u64 *lost)
 {
 	void *p = bpf_ringbuf_reserve(&lastack_ring, size, 0);
 
 	if (!p)
-		__sync_fetch_and_add(&counts.lost, 1);
+		__sync_fetch_and_add(lost, 1);
 	return p;
 }
 
@@ -96,7 +96,7 @@ static __always_inline void tell_name(__u32 pid)
 		return;
 	known = bpf_map_lookup_elem(&lastack_procs, &pid);
 	if (!known || !is_same(known, &now)) {
-		e = reserve(sizeof(*e));
+		e = reserve(sizeof(*e), &counts.names);
 		if (!e)
 			return;
 		e->kind = EVENT_PROC;
@@ -306,7 +306,7 @@ static __always_inline void emit(struct sock *sk, struct tcp_sock *tp, struct tr
 	/* An end that no segment brought about: close() with a RST, or before it was connected. */
 	if (!sk->sk_err && !(t->flags & TRACK_RESET) && is_released(sk))
 		note_closer(sk, t);
-	e = reserve(sizeof(*e));
+	e = reserve(sizeof(*e), &counts.lost);
 	if (!e)
 		return;
 	e->kind = EVENT_CLOSE;
@@ -534,13 +534,7 @@ static __always_inline __u32 reason_of(__u64 reason)
 		return REASON_ON_DATA;
 	if (REASON(reason, SK_RST_REASON_TCP_TIMEWAIT_SOCKET))
 		return REASON_TIME_WAIT;
-	if (REASON(reason, SK_RST_REASON_TCP_ABORT_ON_CLOSE))
-		return REASON_ON_CLOSE;
-	if (REASON(reason, SK_RST_REASON_TCP_ABORT_ON_LINGER))
-		return REASON_LINGER;
-	if (REASON(reason, SK_RST_REASON_NO_SOCKET))
-		return REASON_NO_SOCKET;
-	return REASON_UNKNOWN;
+	return REASON_OTHER;
 }
 
 /* A socket in CLOSE has its record out already, one in TIME_WAIT (or FIN_WAIT2 without a process) long since. */
@@ -558,13 +552,14 @@ static __always_inline int rst_sent(struct sock *sk, __u32 reason)
 	t = sock_get(cookie);
 	if (t)
 		t->flags |= TRACK_RST_SENT;
-	if (t || !cookie || (state != TCP_CLOSE && state != TCP_TIME_WAIT && state != TCP_FIN_WAIT2))
+	if (t || !cookie || reason == REASON_OTHER ||
+	    (state != TCP_CLOSE && state != TCP_TIME_WAIT && state != TCP_FIN_WAIT2))
 		return 0;
 	if (config.netns && sk->__sk_common.skc_net.net->ns.inum != config.netns)
 		return 0;
 	if (config.cgroup && state != TCP_CLOSE) /* a small socket does not know whose it was */
 		return 0;
-	e = reserve(sizeof(*e));
+	e = reserve(sizeof(*e), &counts.lost);
 	if (!e)
 		return 0;
 	e->kind = EVENT_RST;
@@ -582,7 +577,7 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
 }
 
 SEC("tp_btf/tcp_send_reset") /* before 6.10 it gives no reason */
-int BPF_PROG(on_send_reset_bare, struct sock *sk) { return rst_sent(sk, REASON_UNKNOWN); }
+int BPF_PROG(on_send_reset_bare, struct sock *sk) { return rst_sent(sk, REASON_OTHER); }
 
 /* Run by the reader when it ends, once in each network namespace: what began to close and is not done; and what is there at all. */
 SEC("iter/tcp")
@@ -609,7 +604,7 @@ int on_rest(struct bpf_iter__tcp *ctx)
 	t->flags |= TRACK_THERE;
 	if (!t->at[2] || sk->__sk_common.skc_state == TCP_CLOSE || !is_wanted(sk))
 		return 0;
-	e = reserve(sizeof(*e));
+	e = reserve(sizeof(*e), &counts.lost);
 	if (!e)
 		return 0;
 	e->kind = EVENT_CLOSING;

@@ -56,12 +56,8 @@ enum {
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 enum sk_rst_reason {
-	SK_RST_REASON_NOT_SPECIFIED,
-	SK_RST_REASON_NO_SOCKET,
 	SK_RST_REASON_TCP_ABORT_ON_DATA,
 	SK_RST_REASON_TCP_TIMEWAIT_SOCKET,
-	SK_RST_REASON_TCP_ABORT_ON_CLOSE,
-	SK_RST_REASON_TCP_ABORT_ON_LINGER,
 };
 
 enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_LINGER = 4 };

@@ -229,7 +229,7 @@ struct trace_lost trace_load_lost(const struct trace_load *l)
 	return (struct trace_lost){
 		.records = s->bss->counts.lost,
 		.sockets = s->bss->counts.untracked,
-		.events = misses(s->progs.on_read) + misses(s->progs.on_retransmit) +
+		.events = s->bss->counts.names + misses(s->progs.on_read) + misses(s->progs.on_retransmit) +
 			  misses(s->progs.on_receive_reset) + misses(s->progs.on_send_reset) +
 			  misses(s->progs.on_send_reset_bare),
 	};

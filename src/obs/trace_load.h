@@ -43,7 +43,10 @@ int trace_load_ring(const struct trace_load *l); /* file descriptor of the map *
 struct trace_lost {
 	uint64_t records, sockets; /* that found the ring full, the table full */
 	uint64_t ends; /* that nobody was told of: of sockets that are there no more when the trace ends */
-	uint64_t
-		events; /* reads, retransmissions and RSTs that came while the same program ran: details of some connection */
+	/*
+	 * Details of some connection: reads, retransmissions and RSTs that came while the same program ran, and names of
+	 * processes that found the ring full.
+	 */
+	uint64_t events;
 };
 struct trace_lost trace_load_lost(const struct trace_load *l);

@@ -344,7 +344,7 @@ static void put_window(struct lines *l, const struct services *s)
 	if (s->lost)
 		lines_put(l, INK_YELLOW, "%s more could not be followed: figures are too low", num(s->lost).s);
 	if (s->unseen)
-		lines_put(l, INK_DIM, "%s reads, RSTs or retransmissions were missed: some details may be wrong",
+		lines_put(l, INK_DIM, "%s reads, RSTs, retransmissions or names were missed: some details may be wrong",
 			  num(s->unseen).s);
 	if (s->dropped)
 		lines_put(l, INK_YELLOW, "%s connections of services past the first %d were not judged",

@@ -319,7 +319,7 @@ TEST(half_close__close_with_the_answer_unread__rst_of_ours)
 TEST(data__for_an_orphan__the_rst_of_ours_that_follows_amends_it)
 {
 	const struct event_rst rst = {.kind = EVENT_RST, .reason = REASON_ON_DATA, .now = 1201 * MS};
-	const struct event_rst other = {.kind = EVENT_RST, .reason = REASON_UNKNOWN, .now = 1201 * MS};
+	const struct event_rst other = {.kind = EVENT_RST, .reason = REASON_OTHER, .now = 1201 * MS};
 	struct event_close e = usual();
 	struct conn c;
 
@@ -347,7 +347,7 @@ TEST(time_wait__answers_data__a_record_of_its_own)
 	assert_int_equal(c.first, SIDE_CLIENT); /* by its port */
 	assert_int_equal(c.late_data, 9000 * MS);
 	assert_false(conn_is_whole(&c));
-	rst.reason = REASON_ON_CLOSE;
+	rst.reason = REASON_OTHER;
 	assert_false(trace_late_rst(&source, &rst, &c));
 }
 

@@ -237,7 +237,7 @@ TEST(services__what_was_lost_is_said)
 	RENDER(events, out, report_services_text(out, &s, &f, &brief));
 	text = events;
 	assert_null(strstr(text, "followed"));
-	assert_non_null(strstr(text, "8 reads, RSTs or retransmissions were missed"));
+	assert_non_null(strstr(text, "8 reads, RSTs, retransmissions or names were missed"));
 	free(text);
 	findings_done(&f);
 	services_done(&s);
