@@ -118,15 +118,16 @@ bool is_per_request(const struct scene *c)
 
 /* ---- findings ---- */
 
-/* "nginx[812]"; without the pid where it is not of half of them; "" unknown. */
-static struct cause_text talker_text(const struct talker *t, uint64_t of)
+/* "nginx[812]"; "nginx": several processes; "" unknown, or several programs. */
+static struct cause_text talkers_text(const struct talkers *t, uint64_t of)
 {
+	struct conn_proc p = talkers_most(t, of);
 	struct cause_text r = {""};
 
-	if (t->proc.pid && is_share(t->n, of, 0.5))
-		SAY(r.s, "%.16s[%u]", t->proc.comm, t->proc.pid);
-	else if (t->proc.pid)
-		SAY(r.s, "%.16s", t->proc.comm);
+	if (p.pid)
+		SAY(r.s, "%.16s[%u]", p.comm, p.pid);
+	else
+		SAY(r.s, "%.16s", p.comm);
 	return r;
 }
 
@@ -137,15 +138,15 @@ static struct cause_text proc_of(const struct service *v, enum side side)
 	if (side == SIDE_NONE)
 		return (struct cause_text){""};
 	k = &v->closes[side];
-	if (side == SIDE_CLIENT && !k->by[0].proc.pid)
-		return talker_text(&v->opener[0], v->conns);
-	return talker_text(&k->by[0], k->fin + k->rst);
+	if (side == SIDE_CLIENT && !k->by.pid[0].n)
+		return talkers_text(&v->opener, v->conns);
+	return talkers_text(&k->by, k->fin + k->rst);
 }
 
 void cause_blame_opener(struct finding *f, const struct scene *c)
 {
-	if (c->v->opener[0].proc.pid)
-		SAY(f->process, "%s", talker_text(&c->v->opener[0], c->v->conns).s);
+	if (c->v->opener.pid[0].n)
+		SAY(f->process, "%s", talkers_text(&c->v->opener, c->v->conns).s);
 }
 
 struct finding *cause_found(struct scene *c, const struct cause *self, enum side blame, uint64_t n)
@@ -257,8 +258,7 @@ static void judge_no_port(struct scene *c)
 	f->weight = (double)v->no_port;
 	SAY(f->service, "%s", service_text(v).s);
 	f->service_index = v->index;
-	if (v->no_port_by.proc.pid)
-		SAY(f->process, "%s[%u]", v->no_port_by.proc.comm, v->no_port_by.proc.pid);
+	SAY(f->process, "%s", talkers_text(&v->no_port_by, v->no_port).s);
 	SAY(f->what, "connect() to %s failed %s times%s: no local port is left", ip_port_text(v->addr, v->port).s,
 	    num(v->no_port).s, rate_of(c, v->no_port).s);
 	SAY(f->evidence, "connect() returned EADDRNOTAVAIL %s times, seen by BPF", num(v->no_port).s);

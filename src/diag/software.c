@@ -72,7 +72,7 @@ static bool begins(const char *s, const char *with) { return with && strncasecmp
 
 static enum software by_comm(const struct conn_proc *p)
 {
-	for (int i = SW_ANY + 1; p->pid && i < N_SOFTWARE; i++)
+	for (int i = SW_ANY + 1; p->comm[0] && i < N_SOFTWARE; i++)
 		if (begins(p->comm, known[i].comm))
 			return (enum software)i;
 	return SW_ANY;
@@ -98,34 +98,37 @@ static bool is_interpreter(const char *comm)
 static struct program recognise(const struct conn_proc *first, const struct conn_proc *second, const char *said,
 				enum side side)
 {
-	const struct conn_proc *own = first->pid ? first : second;
-	struct program p = {.software = by_comm(first), .sure = true, .python = own->pid && is_interpreter(own->comm)};
+	const struct conn_proc *own = first->comm[0] ? first : second;
+	struct program p = {.software = by_comm(first), .sure = true, .python = is_interpreter(own->comm)};
 
 	if (p.software == SW_ANY)
 		p.software = by_comm(second);
 	if (p.software == SW_ANY) {
 		p.software = by_word(said, side);
 		p.sure = false;
-		p.own = p.software == SW_ANY && own->pid && !p.python;
-		p.stranger = p.software == SW_ANY && (said[0] || (own->pid && !is_interpreter(own->comm)));
+		p.own = p.software == SW_ANY && own->comm[0] && !p.python;
+		p.stranger = p.software == SW_ANY && (said[0] || (own->comm[0] && !is_interpreter(own->comm)));
 	}
 	return p;
 }
 
 struct program program_of(const struct service *v, enum side side)
 {
-	const struct conn_proc *closer = &v->closes[side].by[0].proc;
+	const struct closes *k = &v->closes[side];
+	const struct conn_proc closer = talkers_most(&k->by, k->fin + k->rst),
+			       opener = talkers_most(&v->opener, v->conns);
 
-	return recognise(closer, side == SIDE_CLIENT ? &v->opener[0].proc : closer,
-			 side == SIDE_SERVER ? v->server : v->agent, side);
+	return recognise(&closer, side == SIDE_CLIENT ? &opener : &closer, side == SIDE_SERVER ? v->server : v->agent,
+			 side);
 }
 
 struct program program_of_opener(const struct service *v)
 {
-	const struct conn_proc *opener = &v->opener[0].proc,
-			       *own = opener->pid ? opener : &v->closes[SIDE_CLIENT].by[0].proc;
+	const struct closes *k = &v->closes[SIDE_CLIENT];
+	const struct conn_proc opener = talkers_most(&v->opener, v->conns),
+			       own = opener.comm[0] ? opener : talkers_most(&k->by, k->fin + k->rst);
 
-	return recognise(own, own, v->agent, SIDE_CLIENT);
+	return recognise(&own, &own, v->agent, SIDE_CLIENT);
 }
 
 static struct likely likely(const struct habit *h, size_t n, uint64_t value, struct program p)

@@ -82,14 +82,19 @@ static int service_of(struct services *s, const struct conn *c, struct service *
  * Counts of the most frequent in a fixed table (Metwally's "space saving"): a stranger takes the place, and the count,
  * of the least frequent one, so a frequent one is never missed.
  */
-static void talker_add(struct talker t[TALKERS], const struct conn_proc *p)
+static bool is_talker(const struct talker *t, const struct conn_proc *p, bool by_name)
+{
+	return by_name ? strncmp(t->proc.comm, p->comm, CONN_COMM) == 0 : t->proc.pid == p->pid;
+}
+
+static void talker_add(struct talker t[TALKERS], const struct conn_proc *p, bool by_name)
 {
 	size_t i = 0;
 
-	if (!p->pid)
-		return;
-	while (i < TALKERS - 1 && t[i].proc.pid && t[i].proc.pid != p->pid)
+	while (i < TALKERS - 1 && t[i].n && !is_talker(&t[i], p, by_name))
 		i++;
+	if (t[i].n && !is_talker(&t[i], p, by_name))
+		t[i].over = t[i].n;
 	t[i].proc = *p;
 	t[i].n++;
 	for (; i > 0 && t[i].n > t[i - 1].n; i--) {
@@ -98,6 +103,43 @@ static void talker_add(struct talker t[TALKERS], const struct conn_proc *p)
 		t[i] = t[i - 1];
 		t[i - 1] = swap;
 	}
+}
+
+static void talkers_add(struct talkers *t, const struct conn_proc *p)
+{
+	if (!p->pid)
+		return;
+	talker_add(t->pid, p, false);
+	talker_add(t->comm, p, true);
+}
+
+/* Who certainly did the most of them, as often as that; NULL: nobody is known. */
+static const struct talker *surest(const struct talker t[TALKERS], uint64_t *ret_n)
+{
+	const struct talker *most = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < TALKERS; i++) {
+		if (t[i].n - t[i].over <= *ret_n)
+			continue;
+		most = &t[i];
+		*ret_n = t[i].n - t[i].over;
+	}
+	return most;
+}
+
+struct conn_proc talkers_most(const struct talkers *t, uint64_t of)
+{
+	struct conn_proc r = {0};
+	uint64_t n, n_pid;
+	const struct talker *name = surest(t->comm, &n), *pid = surest(t->pid, &n_pid);
+
+	if (!name || n * 2 <= of)
+		return r;
+	memcpy(r.comm, name->proc.comm, sizeof(r.comm));
+	if (pid && n_pid * 2 >= of && strncmp(pid->proc.comm, r.comm, CONN_COMM) == 0)
+		r.pid = pid->proc.pid;
+	return r;
 }
 
 static void client_add(struct service *v, struct ip addr)
@@ -281,7 +323,7 @@ static void count_close(struct services *s, struct service *v, const struct conn
 	if (c->status >= 400)
 		count_error(k, c->status);
 	if (c->first == c->local)
-		talker_add(k->by, &c->closer);
+		talkers_add(&k->by, &c->closer);
 	v->crossed += c->crossed;
 	v->stale += is_stale(c);
 }
@@ -316,14 +358,7 @@ static void count_failed(struct service *v, const struct conn *c)
 	if (c->error != EADDRNOTAVAIL)
 		return;
 	v->no_port++;
-	if (!c->opener.pid)
-		return;
-	if (v->no_port_by.n == 0 || v->no_port_by.proc.pid == c->opener.pid) {
-		v->no_port_by.proc = c->opener;
-		v->no_port_by.n++;
-	} else {
-		v->no_port_by.n--;
-	}
+	talkers_add(&v->no_port_by, &c->opener);
 }
 
 static void stretch(nsec_t *from, nsec_t *to, const struct conn *c)
@@ -400,7 +435,7 @@ int services_add(struct services *s, const struct conn *c)
 		v->grain = c->grain;
 	client_add(v, c->addr[SIDE_CLIENT]);
 	if (c->local == SIDE_CLIENT || c->local == SIDE_NONE)
-		talker_add(v->opener, &c->opener);
+		talkers_add(&v->opener, &c->opener);
 	if (c->how == END_FAILED_OPEN) {
 		count_failed(v, c);
 		return 0;

@@ -38,9 +38,16 @@ struct span_samples {
 	} v[SAMPLES];
 };
 
-struct talker { /* a process that opened or closed */
-	struct conn_proc proc; /* pid 0: none */
-	uint64_t n;
+struct talker { /* a process, or a program, that opened or closed */
+	struct conn_proc proc;
+	uint64_t n; /* times, at most; 0: the row is free */
+	uint64_t over; /* at least n - over */
+};
+
+/* Who opened, or closed: most frequent first, approximately. Live only. */
+struct talkers {
+	struct talker pid[TALKERS]; /* by process */
+	struct talker comm[TALKERS]; /* by name: a program may have many processes */
 };
 
 struct client { /* a client's address */
@@ -73,7 +80,7 @@ struct closes {
 	struct samples after; /* live, of fin: time since the other side's last data, those above CLOSE_IDLE */
 	struct samples
 		ignored; /* of fin: how long the peer let it stand; not where half_close or late data, nor where the answer was still due */
-	struct talker by[TALKERS]; /* most frequent first, approximately; live only */
+	struct talkers by;
 };
 
 struct service {
@@ -98,8 +105,8 @@ struct service {
 	uint64_t crossed; /* both FINs at once: a TIME_WAIT on each side */
 	nsec_t from, to; /* first start, last end; 0: none */
 	nsec_t grain; /* the coarsest of the records */
-	struct talker no_port_by; /* who got EADDRNOTAVAIL most, approximately */
-	struct talker opener[TALKERS];
+	struct talkers no_port_by; /* who got EADDRNOTAVAIL */
+	struct talkers opener;
 	struct closes closes[2]; /* by side */
 	struct client client[CLIENTS]; /* most frequent first, approximately */
 	bool clients_more; /* there are more of them */
@@ -170,6 +177,12 @@ struct service_text service_text(const struct service *s);
  * while it is theirs. NULL: not seen.
  */
 const struct service *services_other_end(const struct services *s, const struct service *v);
+
+/*
+ * The program that certainly did it in more than half of `of` cases, with its pid if one process did it in at least half.
+ * comm "": nobody did, or it is not known; pid 0: several processes.
+ */
+struct conn_proc talkers_most(const struct talkers *t, uint64_t of);
 
 /* Records closed first by somebody. */
 uint64_t service_closed(const struct service *s);

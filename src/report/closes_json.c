@@ -135,12 +135,14 @@ static void json_closes(struct json *j, const struct closes *k)
 	kv_quantiles(j, "fin_stood_s", &k->ignored);
 	json_key(j, "processes");
 	json_array(j);
-	for (size_t i = 0; i < TALKERS && k->by[i].proc.pid; i++) {
+	for (size_t i = 0; i < TALKERS && k->by.pid[i].n; i++) {
+		const struct talker *t = &k->by.pid[i];
+
 		json_object(j);
-		json_kv_uint(j, "pid", k->by[i].proc.pid);
-		json_kv_str(j, "comm", k->by[i].proc.comm);
-		json_kv_uint(j, "cgroup", k->by[i].proc.cgroup);
-		json_kv_uint(j, "closes", k->by[i].n);
+		json_kv_uint(j, "pid", t->proc.pid);
+		json_kv_str(j, "comm", t->proc.comm);
+		json_kv_uint(j, "cgroup", t->proc.cgroup);
+		json_kv_uint(j, "closes", t->n - t->over);
 		json_object_end(j);
 	}
 	json_array_end(j);

@@ -237,16 +237,15 @@ static void put_first(char *s, size_t cap, const struct service *v, enum side si
 /* "shop[812]"; "curl" where many processes did; "" unknown, or several programs. */
 static struct who_text opener_of(const struct service *v)
 {
-	const struct talker *t = &v->opener[0];
+	struct conn_proc p = talkers_most(&v->opener, v->conns);
 	struct who_text w = {""};
 
-	for (size_t i = 1; i < TALKERS && v->opener[i].proc.pid; i++)
-		if (strncmp(v->opener[i].proc.comm, t->proc.comm, CONN_COMM) != 0)
-			return w;
-	if (t->proc.pid && t->n * 2 >= v->conns)
-		snprintf(w.s, sizeof(w.s), "%.16s[%u]", t->proc.comm, t->proc.pid);
-	else if (t->proc.pid)
-		snprintf(w.s, sizeof(w.s), "%.16s", t->proc.comm);
+	if (v->opener.comm[1].n)
+		return w;
+	if (p.pid)
+		snprintf(w.s, sizeof(w.s), "%.16s[%u]", p.comm, p.pid);
+	else
+		snprintf(w.s, sizeof(w.s), "%.16s", p.comm);
 	return w;
 }
 

@@ -263,6 +263,27 @@ TEST(KA002__agent__is_named_with_its_setting)
 	assert_int_equal(f->n_remedies, 3); /* a proxy may have handed the name on */
 }
 
+/* Sixty workers did it; nginx came last. */
+TEST(KA002__many_processes_of_one_name__the_last_is_not_blamed)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 64; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, 200 * US, 1);
+
+		c.local = SIDE_CLIENT;
+		c.closer.pid = i < 60 ? 100 + i : 7;
+		SAY(c.closer.comm, "%s", i < 60 ? "worker" : "nginx");
+		c.opener = c.closer;
+		closes_add(&c);
+	}
+	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+	assert_string_equal(f->process, "worker");
+	assert_says(f->what, "worker opens a connection for each request");
+	assert_null(strstr(f->remedies[0].action, "nginx"));
+}
+
 TEST(KA003__neither_six_in_ten__mixed)
 {
 	closes_init();
@@ -323,5 +344,6 @@ RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes
     T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
     T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),
     T(KA002__every_client_comes_once__silent), T(KA002__agent__is_named_with_its_setting),
-    T(KA003__neither_six_in_ten__mixed), T(KA003__idle_closes__are_another_matter),
-    T(live__two_or_three_exchanges__one_request_if_it_is_tls), T(live__one_exchange__is_a_request_but_on_a_port_of_tls))
+    T(KA002__many_processes_of_one_name__the_last_is_not_blamed), T(KA003__neither_six_in_ten__mixed),
+    T(KA003__idle_closes__are_another_matter), T(live__two_or_three_exchanges__one_request_if_it_is_tls),
+    T(live__one_exchange__is_a_request_but_on_a_port_of_tls))

@@ -80,6 +80,25 @@ TEST(fingerprints__name_candidates__only_the_known_one_if_there_is_one)
 	assert_string_equal(likely_client_idle(75100 * MS, nobody).s, "");
 }
 
+static void talks(struct talkers *t, uint32_t pid, const char *comm)
+{
+	t->pid[0] = (struct talker){.proc = {.pid = pid}, .n = 1};
+	SAY(t->pid[0].proc.comm, "%s", comm);
+	t->comm[0] = t->pid[0];
+}
+
+static void opened_by(struct service *v, uint32_t pid, const char *comm)
+{
+	v->conns = 1;
+	talks(&v->opener, pid, comm);
+}
+
+static void closed_by(struct service *v, enum side side, uint32_t pid, const char *comm)
+{
+	v->closes[side].fin = 1;
+	talks(&v->closes[side].by, pid, comm);
+}
+
 /* The header wins over the fingerprint, also one that is not in the list. */
 TEST(fingerprints__somebody_else_was_named__silent)
 {
@@ -90,9 +109,9 @@ TEST(fingerprints__somebody_else_was_named__silent)
 	assert_string_equal(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "");
 	v = (struct service){.local = SIDE_SERVER};
 	assert_says(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "gunicorn");
-	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "python3"};
+	closed_by(&v, SIDE_SERVER, 4, "python3");
 	assert_says(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "gunicorn");
-	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "shop"};
+	closed_by(&v, SIDE_SERVER, 4, "shop");
 	assert_string_equal(likely_server_idle(2 * S, program_of(&v, SIDE_SERVER)).s, "");
 }
 
@@ -113,23 +132,23 @@ TEST(program__by_process_surely__by_what_was_said_perhaps)
 	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_NGINX);
 	assert_false(program_of(&v, SIDE_SERVER).sure);
 	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_GO);
-	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "haproxy"};
+	opened_by(&v, 3, "haproxy");
 	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_HAPROXY);
 	assert_true(program_of(&v, SIDE_CLIENT).sure);
-	v.closes[SIDE_SERVER].by[0].proc = (struct conn_proc){.pid = 4, .comm = "node"};
+	closed_by(&v, SIDE_SERVER, 4, "node");
 	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_NODE);
 	v = (struct service){0};
 	assert_int_equal(program_of(&v, SIDE_SERVER).software, SW_ANY);
 	assert_false(program_of(&v, SIDE_CLIENT).own);
-	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "shop"};
+	opened_by(&v, 3, "shop");
 	assert_true(program_of(&v, SIDE_CLIENT).own);
-	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "shop.py"};
+	opened_by(&v, 3, "shop.py");
 	assert_true(program_of(&v, SIDE_CLIENT).python && !program_of(&v, SIDE_CLIENT).own);
-	v.closes[SIDE_CLIENT].by[0].proc = (struct conn_proc){.pid = 4, .comm = "curl"};
+	closed_by(&v, SIDE_CLIENT, 4, "curl");
 	assert_int_equal(program_of(&v, SIDE_CLIENT).software, SW_CURL);
 	assert_int_equal(program_of_opener(&v).software, SW_ANY);
 	assert_true(program_of_opener(&v).python);
-	v.opener[0].proc = (struct conn_proc){.pid = 3, .comm = "node"};
+	opened_by(&v, 3, "node");
 	assert_int_equal(program_of_opener(&v).software, SW_NODE);
 	assert_string_equal(software_name(SW_ANY), "");
 }

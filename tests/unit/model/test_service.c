@@ -3,6 +3,7 @@
 #include "tests/unit/t.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define MS NSEC_PER_MS
 #define S NSEC_PER_S
@@ -295,24 +296,66 @@ TEST(names__the_majority_wins)
 	services_done(&all);
 }
 
-TEST(talkers__the_most_frequent_first__nobody_is_guessed)
+static void add_closed_by(uint32_t pid, const char *comm)
 {
 	struct conn c = whole(S, S, 1);
-	const struct talker *t;
 
-	services_init(&all, 10);
 	c.local = SIDE_SERVER;
-	add(&c); /* pid 0 */
-	t = only()->closes[SIDE_SERVER].by;
-	assert_int_equal(t[0].n, 0);
-	for (uint32_t pid = 1; pid <= 10; pid++) {
-		c.closer.pid = pid;
-		add(&c);
-		c.closer.pid = 77;
-		add(&c);
+	c.closer.pid = pid;
+	snprintf(c.closer.comm, sizeof(c.closer.comm), "%s", comm);
+	add(&c);
+}
+
+static struct conn_proc closed_most(void)
+{
+	const struct closes *k = &only()->closes[SIDE_SERVER];
+
+	return talkers_most(&k->by, k->fin);
+}
+
+TEST(talkers__more_than_half__named_with_a_pid_that_has_half)
+{
+	services_init(&all, 10);
+	add_closed_by(0, ""); /* nobody is guessed */
+	assert_string_equal(closed_most().comm, "");
+	add_closed_by(77, "nginx");
+	assert_string_equal(closed_most().comm, ""); /* half */
+	add_closed_by(77, "nginx");
+	assert_string_equal(closed_most().comm, "nginx");
+	assert_int_equal(closed_most().pid, 77);
+	add_closed_by(78, "nginx");
+	assert_int_equal(closed_most().pid, 77);
+	add_closed_by(78, "nginx");
+	assert_string_equal(closed_most().comm, "nginx");
+	assert_int_equal(closed_most().pid, 0);
+	services_done(&all);
+}
+
+/* Whoever comes last inherits the place and the count of others, but no certainty. */
+TEST(talkers__many_processes_of_one_name__are_that_name)
+{
+	services_init(&all, 16);
+	for (uint32_t pid = 1; pid <= 60; pid++)
+		add_closed_by(pid, "worker");
+	for (unsigned i = 0; i < 4; i++)
+		add_closed_by(99, "nginx");
+	assert_string_equal(closed_most().comm, "worker");
+	assert_int_equal(closed_most().pid, 0);
+	services_done(&all);
+}
+
+TEST(talkers__many_names__nobody)
+{
+	char name[8];
+
+	services_init(&all, 17);
+	for (uint32_t pid = 1; pid <= 60; pid++) {
+		snprintf(name, sizeof(name), "w%u", pid);
+		add_closed_by(pid, name);
 	}
-	assert_int_equal(t[0].proc.pid, 77);
-	assert_int_equal(t[0].n, 10);
+	for (unsigned i = 0; i < 20; i++)
+		add_closed_by(99, "nginx");
+	assert_string_equal(closed_most().comm, "");
 	services_done(&all);
 }
 
@@ -386,7 +429,7 @@ TEST(failed_opens__no_port_names_the_process)
 	assert_int_equal(only()->failed, 2);
 	assert_int_equal(only()->refused, 1);
 	assert_int_equal(only()->no_port, 1);
-	assert_int_equal(only()->no_port_by.proc.pid, 5);
+	assert_int_equal(only()->no_port_by.pid[0].proc.pid, 5);
 	assert_int_equal(only()->whole, 0);
 	services_done(&all);
 }
@@ -454,7 +497,8 @@ RUN(T(services__one_for_each_address_port_side_and_namespace), T(services__past_
     T(closes__fin_then_rst_by_the_same_side_within_1_ms), T(closes__rst_without_fin__by_kind),
     T(closes__close_notify_before_the_fin__is_the_close), T(closes__rst_to_who_said_close_notify__loses_nothing),
     T(stale__request_after_an_idle_close_met_a_rst), T(headers__who_asked_for_the_close), T(names__the_majority_wins),
-    T(talkers__the_most_frequent_first__nobody_is_guessed), T(clients__the_most_frequent_is_found_among_many),
+    T(talkers__more_than_half__named_with_a_pid_that_has_half), T(talkers__many_processes_of_one_name__are_that_name),
+    T(talkers__many_names__nobody), T(clients__the_most_frequent_is_found_among_many),
     T(ignored__how_long_a_fin_stood__not_where_something_was_still_due), T(open__with_a_fin__is_still_closing),
     T(failed_opens__no_port_names_the_process), T(window__from_the_records_or_as_the_source_says),
     T(samples__quantiles__exact_when_few_and_fair_when_many), T(spans__mass_close_is_dense_and_replaces_nothing))
