@@ -106,8 +106,9 @@ static struct scene scene_of(const struct services *all, const struct service *v
 		c.begun[i] = v->closes[i].fin - v->closes[i].unused;
 		c.hides_idle[i] = hides_idle(&c, i);
 	}
+	c.replaced = spans_replaced(&v->spans);
 	c.mass = v->spans.seen >= N_MIN && spans_densest(&v->spans, MASS_STRETCH) > MASS_SHARE &&
-		 spans_replaced(&v->spans) < MASS_REPLACED;
+		 c.replaced < MASS_REPLACED;
 	return c;
 }
 

@@ -20,6 +20,7 @@ struct scene {
 	bool may_be_tls; /* a handshake would be among the exchanges, and what came after a FIN may have been an alert */
 	bool hides_idle[2]; /* by side: may_be_tls, and its closes follow the other's last data as a timer does */
 	bool mass; /* closed together, and not replaced: a program ended */
+	double replaced; /* spans_replaced() */
 	struct program program[2]; /* by side: who closes, else who opens */
 	struct program opener; /* where the server closed: clients that close first may be others */
 	size_t found; /* verdicts on this service so far */

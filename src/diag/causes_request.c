@@ -4,6 +4,7 @@
 
 #define RATE_MIN 1.0 /* connections a second: health checks and cron jobs open one now and then */
 #define RTT_RACE (NSEC_PER_MS / 10) /* below it either side may send the first FIN, whoever decided */
+#define REUSE_SHARE 0.5 /* of connections opened after others were closed: those could have been used again */
 enum { RETURNS_MIN = 10 }; /* connections of one client address: who comes back could have kept the last one */
 
 #define WHO_RAISE "plain HTTP to read who asked for the close, or the server's configuration"
@@ -160,13 +161,15 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	struct finding *f;
 
 	if (!is_per_request(c) || c->hides_idle[SIDE_CLIENT] ||
-	    !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most > c->unit + 1 || gap > CLOSE_IDLE ||
-	    per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN)
+	    !is_share(c->begun[SIDE_CLIENT], c->closed, CLOSER_SHARE) || v->most_seen > c->unit + 1 ||
+	    gap > CLOSE_IDLE || per_s <= RATE_MIN || service_top_client(v) < RETURNS_MIN || c->mass ||
+	    c->replaced < REUSE_SHARE)
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, c->used);
 	say_shares(f, c, SIDE_CLIENT);
-	append(f->evidence, sizeof(f->evidence), "; no connection carried more than %u; %s/s > 1/s", v->most,
-	       rate_text(per_s).s);
+	append(f->evidence, sizeof(f->evidence),
+	       "; no connection%s carried more than %u; %.0f %% opened after others were closed (>= 50 %%); %s/s > 1/s",
+	       v->local == SIDE_NONE ? "" : " that ended", v->most_seen, c->replaced * 100, rate_text(per_s).s);
 	SAY(f->what, "%s opens a connection for each request and closes it%s: each keeps a local port for 60 s",
 	    closer_text(c, SIDE_CLIENT).s, rate_of(c, c->used).s);
 	if (asker_of(v) == ASKER_UNKNOWN && v->headers)
@@ -176,6 +179,9 @@ static void judge_KA002(const struct cause *self, struct scene *c)
 	if (c->program[SIDE_CLIENT].software == SW_ANY || c->program[SIDE_CLIENT].software == SW_GO)
 		cause_doubt(f, CONF_HIGH,
 			    "the client's code: a response that is not read to its end looks the same (Go)");
+	if (v->local != SIDE_NONE)
+		cause_doubt(f, CONF_MEDIUM,
+			    "connections that stay open, which have no record: a pool would show there");
 	remedy_settings(f, CURE_REUSE, c->program[SIDE_CLIENT]);
 }
 

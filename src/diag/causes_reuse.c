@@ -17,12 +17,13 @@ static void judge_KA004(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
 	uint64_t few = v->by_requests[0] + v->by_requests[1], fins = v->closes[SIDE_CLIENT].fin;
-	double replaced = spans_replaced(&v->spans), mean = mean_requests(c);
+	double mean = mean_requests(c);
 	struct finding *f;
 
 	if (v->whole < POOL_N_MIN || c->mass || v->http2 || !is_share(fins, c->closed, CLOSER_SHARE) ||
-	    !is_share(few, v->whole, POOL_FEW_SHARE) || v->most < POOL_MOST_MIN || v->most < POOL_MOST_TO_MEAN * mean ||
-	    replaced < POOL_REPLACED || samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE ||
+	    !is_share(few, v->whole, POOL_FEW_SHARE) || v->most_seen < POOL_MOST_MIN ||
+	    v->most_seen < POOL_MOST_TO_MEAN * mean || c->replaced < POOL_REPLACED ||
+	    samples_quantile(&v->closes[SIDE_CLIENT].gap, 0.5) > CLOSE_IDLE ||
 	    !is_share(service_top_client(v), v->conns, POOL_CLIENT_SHARE))
 		return;
 	f = cause_found(c, self, SIDE_CLIENT, v->whole);
@@ -31,7 +32,7 @@ static void judge_KA004(const struct cause *self, struct scene *c)
 	SAY(f->evidence,
 	    "client closed first in %s of %s (>= 60 %%); one request or none in %s (>= 20 %%) but up to %u in one, >= 3 "
 	    "and >= 3 x the mean %.1f; %.0f %% opened after others were closed (>= 50 %%)",
-	    num(fins).s, num(c->closed).s, num(few).s, v->most, mean, replaced * 100);
+	    num(fins).s, num(c->closed).s, num(few).s, v->most_seen, mean, c->replaced * 100);
 	if (c->window_s > 0)
 		append(f->evidence, sizeof(f->evidence), "; %.0f open on average", v->life_s / c->window_s);
 	cause_doubt(f, CONF_MEDIUM, "one program at a time (--pid, --comm), or its pool's setting");

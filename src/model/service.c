@@ -446,6 +446,8 @@ int services_add(struct services *s, const struct conn *c)
 	v->timeouts += c->how == END_TIMEOUT;
 	v->holes += (c->seen & SEEN_HOLES) != 0;
 	v->requests += conn_requests(c);
+	if (conn_requests(c) > v->most_seen)
+		v->most_seen = conn_requests(c);
 	v->retransmits += (uint64_t)c->retransmits[SIDE_CLIENT] + c->retransmits[SIDE_SERVER];
 	count_words(v, c);
 	if (conn_is_whole(c))

@@ -116,6 +116,7 @@ struct service {
 	uint64_t by_requests[REQUEST_BUCKETS];
 	uint32_t most; /* of one connection */
 	uint64_t at_most; /* connections that carried just as many */
+	uint32_t most_seen; /* of one connection, of those too that were seen in part: at least so many */
 
 	/* what was said */
 	uint64_t headers, tls, http2; /* connections whose headers could all be read, TLS, HTTP/2 */

@@ -263,6 +263,66 @@ TEST(KA002__agent__is_named_with_its_setting)
 	assert_int_equal(f->n_remedies, 3); /* a proxy may have handed the name on */
 }
 
+/* They were there before we looked and are still there, so they are not whole: the pool all the same. */
+TEST(KA002__connections_that_stay_carry_many__the_pool_is_too_small)
+{
+	closes_init();
+	closes_many(60, SIDE_CLIENT, 200 * US, 1);
+	closes_verdict("CLOSE_PER_REQUEST_BY_CLIENT");
+	for (unsigned i = 0; i < 2; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, 200 * US, 3000);
+
+		c.seen = 0;
+		c.how = END_OPEN;
+		c.first = SIDE_NONE;
+		memset(c.fin, 0, sizeof(c.fin));
+		closes_add(&c);
+	}
+	assert_says(closes_one("CLIENT_POOL_TOO_SMALL")->evidence, "up to 3000 in one");
+}
+
+TEST(KA002__live__connections_that_stay_have_no_record__medium)
+{
+	const struct finding *f;
+
+	closes_init();
+	closes_many_live(60, SIDE_CLIENT, SIDE_CLIENT, 80, 1, false);
+	f = closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+	assert_int_equal(f->confidence, CONF_MEDIUM);
+	assert_says(f->evidence, "no connection that ended carried more than 1");
+}
+
+/* All were open before the first was closed: nothing could have been used again. */
+TEST(KA002__opened_together__reuse_was_not_possible)
+{
+	for (unsigned spread = 0; spread <= 1; spread++) {
+		closes_init();
+		closes_step = MS / 10;
+		for (unsigned i = 0; i < 60; i++) {
+			struct conn c = closes_next(SIDE_CLIENT, 200 * US + (nsec_t)spread * i * 50 * MS, 1);
+
+			closes_add(&c);
+		}
+		closes_one("INSUFFICIENT");
+	}
+}
+
+TEST(KA002__half_opened_after_others_were_closed__warns)
+{
+	for (unsigned later = 29; later <= 30; later++) {
+		closes_init();
+		closes_step = 0;
+		closes_many(60 - later, SIDE_CLIENT, 200 * US, 1);
+		closes_step = 300 * MS;
+		closes_now += S;
+		closes_many(later, SIDE_CLIENT, 200 * US, 1);
+		if (later == 30)
+			closes_one("CLOSE_PER_REQUEST_BY_CLIENT");
+		else
+			closes_one("INSUFFICIENT");
+	}
+}
+
 /* Sixty workers did it; nginx came last. */
 TEST(KA002__many_processes_of_one_name__the_last_is_not_blamed)
 {
@@ -344,6 +404,8 @@ RUN(T(KA001__client_that_asks_by_default__is_told_first), T(KA001__server_closes
     T(KA001__http_2__not_decided), T(KA002__client_closes_after_each__warns),
     T(KA002__one_in_three_seconds__is_a_health_check), T(KA002__three_requests_in_one__silent),
     T(KA002__every_client_comes_once__silent), T(KA002__agent__is_named_with_its_setting),
-    T(KA002__many_processes_of_one_name__the_last_is_not_blamed), T(KA003__neither_six_in_ten__mixed),
-    T(KA003__idle_closes__are_another_matter), T(live__two_or_three_exchanges__one_request_if_it_is_tls),
-    T(live__one_exchange__is_a_request_but_on_a_port_of_tls))
+    T(KA002__connections_that_stay_carry_many__the_pool_is_too_small),
+    T(KA002__live__connections_that_stay_have_no_record__medium), T(KA002__opened_together__reuse_was_not_possible),
+    T(KA002__half_opened_after_others_were_closed__warns), T(KA002__many_processes_of_one_name__the_last_is_not_blamed),
+    T(KA003__neither_six_in_ten__mixed), T(KA003__idle_closes__are_another_matter),
+    T(live__two_or_three_exchanges__one_request_if_it_is_tls), T(live__one_exchange__is_a_request_but_on_a_port_of_tls))
