@@ -269,17 +269,17 @@ enum { DROP_N_MIN = 3 };
 static void judge_KA010(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
-	nsec_t least = samples_quantile(&v->idle_failed, 0);
+	nsec_t least = v->idle_failed_min;
 	struct finding *f;
 
 	/* a limit lets pass what is shorter and stops what is longer; a restarted server does not care */
-	if (v->idle_failed.seen < DROP_N_MIN || v->idle_survived >= least)
+	if (v->idle_failed < DROP_N_MIN || v->idle_survived >= least)
 		return;
-	f = cause_found(c, self, SIDE_NONE, v->idle_failed.seen);
+	f = cause_found(c, self, SIDE_NONE, v->idle_failed);
 	f->stage = STAGE_LOSING;
 	SAY(f->what,
 	    "data after an idle time met a RST or silence %s times, and nobody had closed: something in between forgets",
-	    num(v->idle_failed.seen).s);
+	    num(v->idle_failed).s);
 	SAY(f->evidence, "no FIN before; shortest idle time that failed %s > longest that survived %s; >= 3 times",
 	    gap_text(least).s, v->idle_survived ? gap_text(v->idle_survived).s : "(none seen)");
 	append(f->what, sizeof(f->what), " idle connections after at most %s", gap_text(least).s);

@@ -123,7 +123,7 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	}
 	if (c->used)
 		SAY(f->what, "no cause stands out among %s connections; they carried %.1f %s on average, %u at most",
-		    num(v->whole).s, (double)v->requests / (double)v->conns, of, v->most);
+		    num(v->whole).s, service_mean_requests(v), of, v->most);
 	else
 		SAY(f->what, "%s connections ended without an answered request, as health checks and port scans do",
 		    num(v->whole).s);

@@ -8,16 +8,11 @@ enum { POOL_N_MIN = 20, POOL_MOST_MIN = 3 };
 #define POOL_REPLACED 0.5 /* of connections opened after others were closed: else a program ended */
 #define POOL_CLIENT_SHARE 0.8 /* of connections by one address: many clients have many pools */
 
-static double mean_requests(const struct scene *c)
-{
-	return c->v->whole ? (double)c->v->requests / (double)c->v->whole : 0;
-}
-
 static void judge_KA004(const struct cause *self, struct scene *c)
 {
 	const struct service *v = c->v;
 	uint64_t few = v->by_requests[0] + v->by_requests[1], fins = v->closes[SIDE_CLIENT].fin;
-	double mean = mean_requests(c);
+	double mean = service_mean_requests(v);
 	struct finding *f;
 
 	if (v->whole < POOL_N_MIN || c->mass || v->http2 || !is_share(fins, c->closed, CLOSER_SHARE) ||

@@ -201,6 +201,7 @@ static void count_requests(struct service *v, const struct conn *c)
 {
 	uint32_t n = conn_requests(c);
 
+	v->requests_whole += n;
 	v->by_requests[request_bucket(n)]++;
 	if (n > v->most) {
 		v->most = n;
@@ -456,8 +457,10 @@ int services_add(struct services *s, const struct conn *c)
 		count_close(s, v, c);
 	if (c->rtt)
 		samples_add(&v->rtt, c->rtt, &s->rng);
-	if (c->idle_failed)
-		samples_add(&v->idle_failed, c->idle_failed, &s->rng);
+	if (c->idle_failed) {
+		if (!v->idle_failed++ || c->idle_failed < v->idle_failed_min)
+			v->idle_failed_min = c->idle_failed;
+	}
 	if (c->idle_survived > v->idle_survived)
 		v->idle_survived = c->idle_survived;
 	return pair(s, v, c);
@@ -508,3 +511,8 @@ uint64_t service_closed(const struct service *s)
 }
 
 uint64_t service_used(const struct service *s) { return s->whole - s->by_requests[0]; }
+
+double service_mean_requests(const struct service *s)
+{
+	return s->whole ? (double)s->requests_whole / (double)s->whole : 0;
+}

@@ -112,7 +112,7 @@ struct service {
 	bool clients_more; /* there are more of them */
 
 	/* requests a connection, over whole ones */
-	uint64_t requests; /* sum, over all records */
+	uint64_t requests, requests_whole; /* sums, over all records, over whole ones */
 	uint64_t by_requests[REQUEST_BUCKETS];
 	uint32_t most; /* of one connection */
 	uint64_t at_most; /* connections that carried just as many */
@@ -132,7 +132,8 @@ struct service {
 	double life_s; /* sum over whole ones; divided by the window: how many were open on average */
 	struct samples life; /* of whole ones */
 	struct samples rtt;
-	struct samples idle_failed; /* idle times after which data met no socket, or silence */
+	uint64_t idle_failed; /* idle times after which data met no socket, or silence */
+	nsec_t idle_failed_min; /* the shortest of them */
 	nsec_t idle_survived; /* the longest idle time after which data were answered */
 	uint64_t stale; /* requests lost on a connection that the server had closed while it was idle */
 	uint64_t
@@ -193,6 +194,9 @@ uint64_t service_top_client(const struct service *s);
 
 /* Whole connections that carried at least one request. */
 uint64_t service_used(const struct service *s);
+
+/* Requests a whole connection, on average. 0 when there are none. */
+double service_mean_requests(const struct service *s);
 
 /* ---- samples ---- */
 

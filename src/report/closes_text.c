@@ -262,8 +262,7 @@ static void put_service(struct lines *l, const struct service *v)
 	if (v->failed)
 		append(text, sizeof(text), " (%s failed to open)", num(v->failed).s);
 	if (v->whole)
-		append(text, sizeof(text), "; requests %.1f each, %u at most", (double)v->requests / (double)v->conns,
-		       v->most);
+		append(text, sizeof(text), "; requests %.1f each, %u at most", service_mean_requests(v), v->most);
 	put_first(text, sizeof(text), v, SIDE_CLIENT);
 	put_first(text, sizeof(text), v, SIDE_SERVER);
 	if (v->timeouts)

@@ -19,6 +19,19 @@ TEST(KA004__many_ones_and_a_few_with_many__pool_too_small)
 	assert_says(f->evidence, "up to 36 in one");
 }
 
+/* Two pools look as one: one connection that stays carries a lot. The mean is that of those counted. */
+TEST(KA004__mean__of_whole_connections_only)
+{
+	struct conn c;
+
+	closes_init();
+	small_pool(88, 12, 12);
+	c = closes_next(SIDE_CLIENT, MS, 3000);
+	c.seen &= ~(uint32_t)SEEN_SYN;
+	closes_add(&c);
+	assert_says(closes_one("CLIENT_POOL_TOO_SMALL")->evidence, "up to 3000 in one, >= 3 and >= 3 x the mean 2.3");
+}
+
 TEST(KA004__program_that_ends__is_no_small_pool)
 {
 	closes_init();
@@ -184,10 +197,11 @@ TEST(KA005__live__many_with_one_exchange__is_no_tls)
 	assert_string_equal(closes_one("REQUEST_CAP")->verdict, "REQUEST_CAP 35-37");
 }
 
-RUN(T(KA004__many_ones_and_a_few_with_many__pool_too_small), T(KA004__program_that_ends__is_no_small_pool),
-    T(KA004__most_below_three_times_the_mean__silent), T(KA004__fewer_than_one_in_five_with_one__silent),
-    T(KA004__many_clients__silent), T(KA005__half_at_n_and_none_above__request_cap),
-    T(KA005__less_than_half_at_n__silent), T(KA005__server_waits_before_it_closes__is_an_idle_timeout),
-    T(KA005__client_closes_after_n__is_its_own_quota), T(KA005__response_says_close__counts_when_the_client_is_faster),
+RUN(T(KA004__mean__of_whole_connections_only), T(KA004__many_ones_and_a_few_with_many__pool_too_small),
+    T(KA004__program_that_ends__is_no_small_pool), T(KA004__most_below_three_times_the_mean__silent),
+    T(KA004__fewer_than_one_in_five_with_one__silent), T(KA004__many_clients__silent),
+    T(KA005__half_at_n_and_none_above__request_cap), T(KA005__less_than_half_at_n__silent),
+    T(KA005__server_waits_before_it_closes__is_an_idle_timeout), T(KA005__client_closes_after_n__is_its_own_quota),
+    T(KA005__response_says_close__counts_when_the_client_is_faster),
     T(KA005__small_numbers_without_headers__low_or_silent), T(KA005__live__a_handshake_may_be_among_the_exchanges),
     T(KA005__live__server_known__its_default_and_a_handshake), T(KA005__live__many_with_one_exchange__is_no_tls))
