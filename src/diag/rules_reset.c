@@ -10,6 +10,11 @@
 #define UNREAD_SHARE_MIN 0.01 /* of all closes: below it are cancelled downloads and clients that exit */
 #define LINGER_SHARE_MIN 0.5 /* of the closes this host begins */
 #define LINGER_RST_SHARE_MIN 0.8 /* of the RSTs sent: else they come from somewhere else (closed ports) */
+/*
+ * Of those aborts, how many connections went from ESTABLISHED or CLOSE_WAIT to CLOSE (RFC 4022 tcpEstabResets): a linger-0
+ * close does. What answers a TLS client's close_notify after the server's FIN is counted as TCPAbortOnData, too, and does not.
+ */
+#define LINGER_ESTAB_SHARE_MIN 0.5
 
 static double rate_or_0(const struct view *v, const char *counter)
 {
@@ -216,7 +221,7 @@ static size_t tell_linger(const struct rule *self, const struct view *v, struct 
 
 static void eval_RST002(const struct rule *self, const struct view *v, struct findings *out)
 {
-	double aborts, rsts, begun;
+	double aborts, rsts, begun, torn;
 	bool benign = haproxy_is_here(v);
 	struct finding *f;
 
@@ -226,6 +231,8 @@ static void eval_RST002(const struct rule *self, const struct view *v, struct fi
 		return;
 	begun = aborts + rate_or_0(v, "TW") + rate_or_0(v, "TCPTimeWaitOverflow") + rate_or_0(v, "TCPAbortOnClose");
 	if (aborts < RESET_PER_S_MIN || aborts < rsts * LINGER_RST_SHARE_MIN || aborts < begun * LINGER_SHARE_MIN)
+		return;
+	if (view_rate(v, "Tcp.EstabResets", &torn) && torn < aborts * LINGER_ESTAB_SHARE_MIN)
 		return;
 	f = findings_add(out, self, v, benign ? SEV_INFO : SEV_WARN, STAGE_LOSING);
 	f->weight = aborts;

@@ -109,7 +109,23 @@ static void resets(struct rig *r, uint64_t aborts, uint64_t rsts, uint64_t time_
 {
 	rig_counter(r, "TCPAbortOnData", 0, aborts);
 	rig_counter(r, "Tcp.OutRsts", 0, rsts);
+	rig_counter(r, "Tcp.EstabResets", 0, aborts);
 	rig_counter(r, "TW", 0, time_waits);
+}
+
+/* nginx over TLS, clients that ask for the close: their close_notify meets an orphan. */
+TEST(RST002__aborts_of_orphans__silent)
+{
+	struct rig r;
+
+	rig_init(&r);
+	resets(&r, 100, 100, 0);
+	rig_counter(&r, "Tcp.EstabResets", 0, 49);
+	rig_eval(&r, &rule_RST002);
+	rig_silent(&r);
+	rig_counter(&r, "Tcp.EstabResets", 0, 50);
+	rig_eval(&r, &rule_RST002);
+	rig_only(&r);
 }
 
 TEST(RST002__quiet_host__silent)
@@ -273,8 +289,9 @@ RUN(T(RST002__dead_socket_without_a_place__reads_well), T(RST001__quiet_host__si
     T(RST001__below_one_a_second__silent), T(RST001__below_one_percent_of_what_ended__silent),
     T(RST001__passive_closes__are_counted_by_what_began), T(RST001__one_snapshot_or_no_counter__silent),
     T(RST001__one_listener_with_connections__is_the_suspect),
-    T(RST001__two_listeners_with_connections__nobody_is_blamed), T(RST002__quiet_host__silent),
-    T(RST002__half_of_the_closes_begun_here__warns_below_is_silent), T(RST002__most_resets_come_from_elsewhere__silent),
+    T(RST001__two_listeners_with_connections__nobody_is_blamed), T(RST002__aborts_of_orphans__silent),
+    T(RST002__quiet_host__silent), T(RST002__half_of_the_closes_begun_here__warns_below_is_silent),
+    T(RST002__most_resets_come_from_elsewhere__silent),
     T(RST002__below_one_a_second_or_one_snapshot_or_no_counter__silent), T(RST002__haproxy_here__informs),
     T(RST002__listener_with_linger_0__is_proof), T(RST002__linger_unknown_off_or_above_0__silent),
     T(RST002__holder_of_a_listener_already_told__is_not_told_twice),
