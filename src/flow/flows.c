@@ -427,7 +427,7 @@ void flows_free(struct flows *fs)
 		return;
 	for (int stage = 0; stage < STAGE_GONE; stage++)
 		for (struct link *l = fs->lists[stage].head.next; l != &fs->lists[stage].head; l = l->next)
-			stream_end(container_of(l, struct flow, in));
+			track_drop(container_of(l, struct flow, in));
 	for (struct chunk *c = fs->chunks, *next; c; c = next) {
 		next = c->next;
 		free(c);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "flow/track.h"
 
 /*
@@ -257,7 +259,7 @@ static void old_segment(struct flow *f, enum side by, const struct frame *fr, ns
 		h->tries++;
 }
 
-/* ---- FIN and RST ---- */
+/* ---- FIN ---- */
 
 static void take_fin(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
@@ -301,6 +303,95 @@ static enum rst_kind kind_of(const struct flow *f, enum side by, const struct fr
 	return own->fin || peer->fin ? RST_OTHER : RST_CLEAN;
 }
 
+/* ---- a RST that may not have been the end ---- */
+
+/* Text before it, of either side, was not captured yet. */
+static bool is_after_gap(const struct flow *f, enum side by, const struct frame *fr)
+{
+	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
+
+	return (own->known && seq_lt(own->max, fr->seq)) ||
+	       (fr->flags & F_ACK && peer->known && seq_lt(peer->max, fr->ack));
+}
+
+/* What the receiver waits for, or the end of all that was sent: a reset of one's own has that number. */
+static bool is_expected(const struct half *h, seq_t s) { return !h->acks || seq_eq(s, h->acked) || seq_eq(s, h->max); }
+
+/* False: it is to be taken as it is. */
+static bool rst_doubt(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
+{
+	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
+	struct conn *c = &f->rec->conn, *end;
+
+	if (is_over(c) || !own->known || own->one_unseen || peer->one_unseen || is_expected(own, fr->seq))
+		return false;
+	if (f->doubt)
+		return true;
+	f->doubt = *f->held_all < HELD_ALL_MAX ? malloc(sizeof(*f->doubt)) : NULL;
+	if (!f->doubt)
+		return false;
+	*f->held_all += sizeof(*f->doubt);
+	*f->doubt = (struct doubt){.conn = *c, .by = by};
+	end = &f->doubt->conn;
+	end->rst[by] = at;
+	end->rst_kind = kind_of(f, by, fr);
+	end->first = by;
+	end->unanswered = reader_unanswered(&f->rec->reader, c, by, true);
+	if (is_after_gap(f, by, fr))
+		end->seen |= SEEN_VAGUE;
+	if (f->trial.gap && f->trial.by == other(by))
+		end->idle_failed = f->trial.gap;
+	return true;
+}
+
+static void doubt_drop(struct flow *f)
+{
+	if (!f->doubt)
+		return;
+	*f->held_all -= sizeof(*f->doubt);
+	free(f->doubt);
+	f->doubt = NULL;
+}
+
+/* A segment after that RST. */
+static void doubt_weigh(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
+{
+	struct doubt *d = f->doubt;
+	struct conn *end = &d->conn;
+	const struct half *h = &f->half[by];
+	bool new = frame_span(fr) && seq_lt(h->max, seq_add(text_to(fr), (fr->flags & F_FIN) != 0));
+
+	if (by != d->by) {
+		if (new && fr->len && end->rst_kind == RST_CLEAN)
+			end->rst_kind = RST_UNREAD;
+		if (d->went_on && fr->flags & F_ACK && seq_lt(d->from, fr->ack))
+			doubt_drop(f);
+	} else if (new && !d->went_on && at > end->rst[by] + OVERTAKEN_NS) {
+		d->went_on = true;
+		d->from = h->max;
+	}
+}
+
+/* It was the end. What was sent since then counts as such. */
+static void doubt_settle(struct flow *f)
+{
+	struct conn *c = &f->rec->conn, *end = &f->doubt->conn;
+
+	for (int s = 0; s < 2; s++) {
+		end->bytes[s] = c->bytes[s];
+		end->retransmits[s] = c->retransmits[s];
+		end->fin[s] = c->fin[s];
+	}
+	end->end = c->end;
+	end->seen |= c->seen & SEEN_HOLES;
+	*c = *end;
+	f->late_at = f->trial.gap = 0;
+	f->late_alert = f->unsure = false;
+	doubt_drop(f);
+}
+
+/* ---- RST ---- */
+
 /* A SYN's answer has the SYN's acknowledgement; a client that is told of an old connection resets that one only. */
 static enum track reset_opening(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
@@ -336,6 +427,10 @@ static enum track take_rst(struct flow *f, enum side by, const struct frame *fr,
 		return reset_opening(f, by, fr, at);
 	if (h->known && has_far(h, fr->seq))
 		return TRACK_IGNORED;
+	if (rst_doubt(f, by, fr, at))
+		return TRACK_ON;
+	if (f->doubt)
+		doubt_settle(f);
 	if (c->rst[by])
 		return TRACK_CLOSED;
 	infer_fin(f, other(by));
@@ -457,6 +552,8 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 		half_begin(h, fr->seq);
 	if (has_far(h, fr->seq))
 		return TRACK_IGNORED;
+	if (f->doubt)
+		doubt_weigh(f, by, fr, at);
 	if (fr->flags & F_ACK)
 		note_ack(f, other(by), fr, at);
 	h->zero_wnd = fr->wnd == 0;
@@ -469,15 +566,6 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 	if (fr->flags & F_FIN)
 		take_fin(f, by, fr, at);
 	return f->rec->conn.rst_kind != RST_NONE || both_closed(f) ? TRACK_CLOSED : TRACK_ON;
-}
-
-/* Text before it, of either side, was not captured yet. */
-static bool is_after_gap(const struct flow *f, enum side by, const struct frame *fr)
-{
-	const struct half *own = &f->half[by], *peer = &f->half[other(by)];
-
-	return (own->known && seq_lt(own->max, fr->seq)) ||
-	       (fr->flags & F_ACK && peer->known && seq_lt(peer->max, fr->ack));
 }
 
 enum track track_segment(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
@@ -512,11 +600,19 @@ static bool open_failed(const struct flow *f, nsec_t now)
 	       (f->stage == STAGE_OPENING && now > f->rec->conn.start + UNANSWERED_NS);
 }
 
+void track_drop(struct flow *f)
+{
+	stream_end(f);
+	doubt_drop(f);
+}
+
 void track_end(struct flow *f, nsec_t now)
 {
 	struct conn *c = &f->rec->conn;
 
-	stream_end(f);
+	if (f->doubt && !both_closed(f))
+		doubt_settle(f);
+	track_drop(f);
 	if (f->unsure)
 		c->first = SIDE_NONE;
 	if (f->late_at && !c->late_data) /* its answer was not captured */

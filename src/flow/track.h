@@ -51,6 +51,17 @@ struct half {
 	struct recent recent[RECENT_MAX];
 };
 
+/*
+ * A RST with a number that its receiver does not wait for, and ignores (RFC 5961 3.2): of an old connection, of a stranger. It
+ * may also be that what was sent before it was not captured, so it is kept until the one who seems to have sent it goes on.
+ */
+struct doubt {
+	struct conn conn; /* as it is if that was the end */
+	enum side by;
+	bool went_on; /* and sent what nobody had seen before: */
+	seq_t from;
+};
+
 struct record { /* what is given back when the connection is handed over */
 	struct record *free_next;
 	struct conn conn;
@@ -81,6 +92,7 @@ struct flow {
 	nsec_t late_at; /* text sent after the other side's FIN, not acknowledged */
 	seq_t late_from;
 	bool late_alert; /* a TLS alert was: it asks for nothing */
+	struct doubt *doubt; /* NULL: none */
 	bool unsure; /* the first FIN may have been the second: what the other side sent before it was not captured */
 	struct { /* text after a silence, not acknowledged yet */
 		nsec_t gap;
@@ -109,3 +121,4 @@ void stream_end(struct flow *f); /* gives up what is held */
 
 /* f->rec->conn becomes what rules read. */
 void track_end(struct flow *f, nsec_t now);
+void track_drop(struct flow *f); /* gives up what is kept beside the record */

@@ -456,6 +456,77 @@ TEST(reset__answers_data_after_a_silence__no_socket)
 	assert_true(h.v[0].unanswered);
 }
 
+/* A RST of that side with a number so far past what it sent. */
+static void reset_past(enum side by, uint32_t past)
+{
+	talk_odd(&t, by, F_RST, seq_add(t.nxt[by], past), seq(0), 0);
+	talk_wait(&t, 10 * NSEC_PER_MS);
+}
+
+/* RFC 5961 3.2: the receiver answers it with an ACK and goes on. */
+TEST(reset__with_a_number_nobody_waits_for__ignored_when_its_sender_goes_on)
+{
+	asked_and_answered();
+	reset_past(SIDE_SERVER, 20000);
+	talk_seg(&t, SIDE_CLIENT, F_ACK, NULL, 0);
+	reset_past(SIDE_CLIENT, 300); /* from the other side, too */
+	for (unsigned i = 0; i < 5; i++) {
+		talk_say(&t, SIDE_CLIENT, "what");
+		talk_say(&t, SIDE_SERVER, "this");
+	}
+	talk_wait(&t, NSEC_PER_S);
+	talk_close(&t, SIDE_CLIENT);
+	assert_int_equal(heard_one(&h)->how, END_FIN);
+	assert_int_equal(h.v[0].rst_kind, RST_NONE);
+	assert_int_equal(h.v[0].exchanges, 6);
+	assert_int_equal(h.v[0].first, SIDE_CLIENT);
+	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END);
+}
+
+TEST(reset__with_a_number_nobody_waits_for_then_closed_at_once__ignored)
+{
+	asked_and_answered();
+	talk_odd(&t, SIDE_SERVER, F_RST, seq_add(t.nxt[SIDE_SERVER], 20000), seq(0), 0);
+	talk_close(&t, SIDE_SERVER);
+	assert_int_equal(heard_one(&h)->how, END_FIN);
+	assert_int_equal(h.v[0].rst_kind, RST_NONE);
+}
+
+/* What was sent before it was not captured: nobody goes on, and it was the end, whatever the other side still sends. */
+TEST(reset__after_text_not_captured__the_end)
+{
+	nsec_t at;
+
+	for (unsigned more = 0; more < 3; more++) {
+		asked_and_answered();
+		t.mute = true;
+		talk_seg(&t, SIDE_SERVER, F_ACK | F_PSH, "not captured", 12);
+		t.mute = false;
+		talk_seg(&t, SIDE_SERVER, F_RST | F_ACK, NULL, 0);
+		at = t.now;
+		talk_wait(&t, 10 * NSEC_PER_MS);
+		if (more)
+			talk_seg(&t, SIDE_CLIENT, F_ACK, "and", 3);
+		if (more == 2)
+			talk_odd(&t, SIDE_SERVER, F_RST, t.nxt[SIDE_SERVER], seq(0), 0);
+		assert_true(heard_one(&h)->rst[SIDE_SERVER] == at);
+		assert_int_equal(h.v[0].how, END_RST);
+		assert_int_equal(h.v[0].first, SIDE_SERVER);
+		assert_int_equal(h.v[0].rst_kind, more ? RST_UNREAD : RST_CLEAN);
+		assert_true(h.v[0].seen & SEEN_VAGUE);
+		assert_true(h.v[0].last_data[SIDE_CLIENT] < at);
+	}
+}
+
+TEST(reset__in_doubt_when_all_is_given_up__no_leak)
+{
+	asked_and_answered();
+	reset_past(SIDE_SERVER, 20000);
+	assert_int_equal(h.n, 0);
+	flows_free(h.fs);
+	h.fs = NULL;
+}
+
 TEST(silence__data_answered_after_it__survived)
 {
 	asked_and_answered();
@@ -595,7 +666,10 @@ TEST(too_many__the_silent_one_goes)
 	heard_over(&h);
 }
 
-RUN(T(capture_lost_some__acknowledged_before_the_fin__the_gap_is_known),
+RUN(T(reset__with_a_number_nobody_waits_for__ignored_when_its_sender_goes_on),
+    T(reset__with_a_number_nobody_waits_for_then_closed_at_once__ignored), T(reset__after_text_not_captured__the_end),
+    T(reset__in_doubt_when_all_is_given_up__no_leak),
+    T(capture_lost_some__acknowledged_before_the_fin__the_gap_is_known),
     T(fin__the_others_last_text_not_captured__who_was_first_is_not_known),
     T(fin__not_captured_but_its_bare_acknowledgement__has_that_time),
     T(fin__not_captured_then_a_question_is_reset__late_data_and_nobody_forgot),
