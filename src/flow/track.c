@@ -7,7 +7,8 @@
  * Numbers further off than this from what was sent before belong to somebody else. Windows end at 2^30 (RFC 7323 2.3).
  */
 enum { FAR = 1 << 30 };
-enum { TRIES_OF_TIMEOUT = 3 };
+enum { TRIES_OF_TIMEOUT = 3, PROBES_OF_TIMEOUT = 2 };
+#define PROBE_NS (NSEC_PER_S / 2) /* keep-alive probes are a second apart at least, as Linux counts (TCP_KEEPINTVL) */
 #define OVERTAKEN_NS (3 * NSEC_PER_MS) /* a hole filled sooner was one of order, as Wireshark takes it too */
 #define IDLE_NS NSEC_PER_S /* silences shorter than this are not told */
 #define SILENT_NS (130 * NSEC_PER_S)
@@ -244,6 +245,19 @@ static bool is_probe(const struct flow *f, enum side by, const struct frame *fr)
 	return f->half[other(by)].zero_wnd || (h->acks && seq_eq(h->acked, h->max));
 }
 
+/* They ask with the number before the next one, when all that was sent has been acknowledged. Captured twice one counts once. */
+static void count_probe(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
+{
+	struct half *h = &f->half[by];
+
+	f->half[other(by)].probes = 0;
+	if (!seq_eq(seq_add(fr->seq, 1), h->max) || fr->len > 1 || fr->flags & (F_SYN | F_FIN) || !h->acks ||
+	    !seq_eq(h->acked, h->max))
+		h->probes = 0;
+	else if (at > f->last + PROBE_NS && h->probes < PROBES_OF_TIMEOUT)
+		h->probes++;
+}
+
 static void old_segment(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct half *h = &f->half[by];
@@ -418,6 +432,12 @@ static void infer_fin_before_rst(struct flow *f, enum side by)
 	f->trial.gap = 0; /* somebody had closed */
 }
 
+/* The other side said nothing to several probes: the kernel gives up as after retransmissions, and nobody has closed. */
+static bool gives_up(const struct flow *f, enum side by, nsec_t at)
+{
+	return f->half[by].probes >= PROBES_OF_TIMEOUT && at > f->last + PROBE_NS && !is_over(&f->rec->conn);
+}
+
 static enum track take_rst(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct conn *c = &f->rec->conn;
@@ -436,6 +456,11 @@ static enum track take_rst(struct flow *f, enum side by, const struct frame *fr,
 	infer_fin(f, other(by));
 	infer_fin_before_rst(f, by);
 	c->rst[by] = at;
+	if (gives_up(f, by, at)) {
+		f->timed_out = true;
+		c->rst_kind = RST_OTHER;
+		return TRACK_CLOSED;
+	}
 	if (!c->rst[other(by)]) {
 		c->rst_kind = kind_of(f, by, fr);
 		if (c->rst_kind == RST_LATE_DATA)
@@ -557,6 +582,7 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 	if (fr->flags & F_ACK)
 		note_ack(f, other(by), fr, at);
 	h->zero_wnd = fr->wnd == 0;
+	count_probe(f, by, fr, at);
 	if (fr->len && seq_lt(h->max, text_to(fr)) && !h->fin)
 		take_text(f, by, fr, at);
 	else if (frame_span(fr) && !fresh)
@@ -613,7 +639,7 @@ void track_end(struct flow *f, nsec_t now)
 	if (f->doubt && !both_closed(f))
 		doubt_settle(f);
 	track_drop(f);
-	if (f->unsure)
+	if (f->unsure || f->timed_out)
 		c->first = SIDE_NONE;
 	if (f->late_at && !c->late_data) /* its answer was not captured */
 		c->seen |= SEEN_VAGUE;
@@ -621,11 +647,11 @@ void track_end(struct flow *f, nsec_t now)
 		c->idle_failed = f->trial.gap;
 	if (open_failed(f, now)) {
 		c->how = END_FAILED_OPEN;
-	} else if (c->rst[0] || c->rst[1]) {
+	} else if ((c->rst[0] || c->rst[1]) && !f->timed_out) {
 		c->how = END_RST;
 	} else if (c->fin[0] && c->fin[1]) {
 		c->how = END_FIN;
-	} else if (gave_up(f, SIDE_CLIENT, now) || gave_up(f, SIDE_SERVER, now)) {
+	} else if (f->timed_out || gave_up(f, SIDE_CLIENT, now) || gave_up(f, SIDE_SERVER, now)) {
 		c->how = END_TIMEOUT;
 	} else {
 		c->how = END_OPEN;

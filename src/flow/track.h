@@ -39,6 +39,7 @@ struct half {
 	bool acks; /* acked is valid */
 	bool zero_wnd; /* this side announces a window of 0 */
 	uint8_t n_holes, next_recent, n_held;
+	uint8_t probes; /* of keep-alive, since the other side last said anything */
 	uint16_t tries; /* retransmissions since the other side last acknowledged something */
 	seq_t first; /* of the octets; the SYN's is one before */
 	seq_t max; /* one past the highest number seen, SYN and FIN counted */
@@ -93,6 +94,7 @@ struct flow {
 	seq_t late_from;
 	bool late_alert; /* a TLS alert was: it asks for nothing */
 	struct doubt *doubt; /* NULL: none */
+	bool timed_out; /* keep-alive gave up, and said so with a RST */
 	bool unsure; /* the first FIN may have been the second: what the other side sent before it was not captured */
 	struct { /* text after a silence, not acknowledged yet */
 		nsec_t gap;

@@ -124,6 +124,48 @@ TEST(keep_alive__with_and_without_an_octet__neither_data_nor_sent_again)
 	assert_int_equal(h.v[0].idle_survived, 0);
 }
 
+/* What Linux does when nobody answers: probes of no octet, then a RST. The last answer makes it begin anew. */
+TEST(keep_alive__never_answered_then_reset__timeout)
+{
+	for (unsigned by = 0; by < 2; by++) {
+		asked_and_answered();
+		h.copies = 2;
+		for (unsigned i = 0; i < 9; i++) {
+			talk_wait(&t, 10 * NSEC_PER_S);
+			talk_odd(&t, by, F_ACK, seq_sub(t.nxt[by], 1), t.nxt[1 - by], 0);
+		}
+		talk_wait(&t, 10 * NSEC_PER_S);
+		talk_seg(&t, by, F_RST | F_ACK, NULL, 0);
+		assert_int_equal(heard_one(&h)->how, END_TIMEOUT);
+		assert_int_equal(h.v[0].first, SIDE_NONE);
+		assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END);
+		assert_int_equal(h.v[0].idle_failed, 0);
+	}
+}
+
+/* A program that ends a connection whose other side answered, was asked once, was asked just now, or was sent data since. */
+TEST(keep_alive__then_reset_by_the_program__a_reset)
+{
+	for (unsigned what = 0; what < 4; what++) {
+		asked_and_answered();
+		for (unsigned i = 0; i < 3; i++) {
+			talk_wait(&t, 10 * NSEC_PER_S);
+			if (what != 1 || i == 2)
+				talk_odd(&t, SIDE_CLIENT, F_ACK, seq_sub(t.nxt[SIDE_CLIENT], 1), t.nxt[SIDE_SERVER], 0);
+			if (what == 0)
+				talk_seg(&t, SIDE_SERVER, F_ACK, NULL, 0);
+		}
+		if (what == 3)
+			talk_seg(&t, SIDE_CLIENT, F_ACK, "what", 4);
+		if (what != 2)
+			talk_wait(&t, 10 * NSEC_PER_S);
+		talk_seg(&t, SIDE_CLIENT, F_RST | F_ACK, NULL, 0);
+		assert_int_equal(heard_one(&h)->how, END_RST);
+		assert_int_equal(h.v[0].first, SIDE_CLIENT);
+		assert_int_equal(h.v[0].rst_kind, what == 3 ? RST_CUT : RST_CLEAN);
+	}
+}
+
 TEST(window_closed__probed_with_an_octet__not_sent_again)
 {
 	asked_and_answered();
@@ -666,7 +708,8 @@ TEST(too_many__the_silent_one_goes)
 	heard_over(&h);
 }
 
-RUN(T(reset__with_a_number_nobody_waits_for__ignored_when_its_sender_goes_on),
+RUN(T(keep_alive__never_answered_then_reset__timeout), T(keep_alive__then_reset_by_the_program__a_reset),
+    T(reset__with_a_number_nobody_waits_for__ignored_when_its_sender_goes_on),
     T(reset__with_a_number_nobody_waits_for_then_closed_at_once__ignored), T(reset__after_text_not_captured__the_end),
     T(reset__in_doubt_when_all_is_given_up__no_leak),
     T(capture_lost_some__acknowledged_before_the_fin__the_gap_is_known),
