@@ -108,6 +108,15 @@ static void over(struct flow *f, enum side by, bool reset)
 	c->unanswered = reader_unanswered(&f->rec->reader, c, by, reset);
 }
 
+/* Text of that side was read: what its FIN overtook was said before it. */
+static void read_on(struct flow *f, enum side by)
+{
+	struct conn *c = &f->rec->conn;
+
+	if (c->first == by && c->fin[by] && !c->rst[by])
+		c->unanswered = reader_unanswered(&f->rec->reader, c, by, false);
+}
+
 /* What the other side said after a FIN that is known only now: accepted, or still to be answered. */
 static void said_since(struct flow *f, enum side closer)
 {
@@ -176,7 +185,7 @@ static void note_ack(struct flow *f, enum side sender, const struct frame *fr, n
 {
 	struct half *h = &f->half[sender];
 	struct conn *c = &f->rec->conn;
-	seq_t ack = fr->ack;
+	seq_t ack = fr->ack, next;
 
 	if (!h->known)
 		half_begin(h, ack);
@@ -184,7 +193,10 @@ static void note_ack(struct flow *f, enum side sender, const struct frame *fr, n
 		return;
 	if (seq_lt(h->max, ack))
 		note_unseen(f, sender, fr, at);
+	next = h->next;
 	stream_heard(f, sender, ack);
+	if (!seq_eq(next, h->next))
+		read_on(f, sender);
 	if (h->acks && seq_le(ack, h->acked))
 		return;
 	h->acks = true;
@@ -565,6 +577,7 @@ static void take_text(struct flow *f, enum side by, const struct frame *fr, nsec
 static enum track take(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct half *h = &f->half[by];
+	seq_t next = h->next;
 	bool fresh = (fr->flags & F_SYN && !h->known) || (fr->flags & F_FIN && (!h->fin || h->fin_unseen));
 
 	if (frame_span(fr) && is_double(h, fr, at))
@@ -589,6 +602,8 @@ static enum track take(struct flow *f, enum side by, const struct frame *fr, nse
 		old_segment(f, by, fr, at);
 	if (fr->len && (!is_over(&f->rec->conn) || f->rec->conn.first == by))
 		stream_text(f, by, fr, at);
+	if (!seq_eq(next, h->next))
+		read_on(f, by);
 	if (fr->flags & F_FIN)
 		take_fin(f, by, fr, at);
 	return f->rec->conn.rst_kind != RST_NONE || both_closed(f) ? TRACK_CLOSED : TRACK_ON;

@@ -165,6 +165,49 @@ TEST(http__overtaken_segments__read_in_order)
 	assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END | SEEN_HEADERS);
 }
 
+/* A FIN overtakes the end of its data, which comes then, later or never: it was said before the FIN if it was said. */
+TEST(http__answer_overtaken_by_the_fin__unanswered_only_if_it_never_comes)
+{
+	const char ok[] = OK_5;
+	const size_t first = sizeof(ok) - 1 - 4;
+	static const nsec_t late[] = {0, 50 * NSEC_PER_MS, INT64_MAX};
+
+	for (size_t i = 0; i < ARRAY_LEN(late); i++) {
+		seq_t at;
+
+		opened();
+		talk_say(&t, SIDE_CLIENT, GET);
+		talk_seg(&t, SIDE_SERVER, F_ACK, ok, first);
+		at = t.nxt[SIDE_SERVER];
+		t.nxt[SIDE_SERVER] = seq_add(at, 4);
+		talk_seg(&t, SIDE_SERVER, F_ACK | F_FIN, NULL, 0);
+		if (late[i] != INT64_MAX) {
+			talk_wait(&t, late[i]);
+			t.nxt[SIDE_SERVER] = at;
+			talk_seg(&t, SIDE_SERVER, F_ACK, ok + first, 4);
+			t.nxt[SIDE_SERVER] = seq_add(t.nxt[SIDE_SERVER], 1);
+			talk_fin(&t, SIDE_CLIENT);
+		}
+		assert_int_equal(heard_one(&h)->unanswered, late[i] == INT64_MAX);
+		assert_int_equal(h.v[0].first, SIDE_SERVER);
+	}
+}
+
+/* The middle of it was not captured, its end waits for it while the FIN comes, and all of it is acknowledged. */
+TEST(http__answer_with_a_hole_then_fin__answered_when_acknowledged)
+{
+	opened();
+	talk_say(&t, SIDE_CLIENT, GET);
+	t.mute = true;
+	talk_seg(&t, SIDE_SERVER, F_ACK, "HTTP/1.1 200 OK\r\n", 17);
+	t.mute = false;
+	talk_seg(&t, SIDE_SERVER, F_ACK, "\r\nhello", 7);
+	talk_seg(&t, SIDE_SERVER, F_ACK | F_FIN, NULL, 0);
+	talk_fin(&t, SIDE_CLIENT);
+	assert_false(heard_one(&h)->unanswered);
+	assert_int_equal(h.v[0].first, SIDE_SERVER);
+}
+
 /* More than may wait is given up, not kept: what comes after it is read. */
 TEST(http__too_much_overtakes__skipped_and_told)
 {
@@ -292,8 +335,10 @@ TEST(http__not_to_be_read__is_not)
 	assert_int_equal(h.v[0].exchanges, 1);
 }
 
-RUN(T(http__one_exchange__read), T(http__pipelined__every_request_counts), T(http__octet_by_octet__the_same),
-    T(http__chunks__end_where_they_end), T(http__head_and_304__have_no_body), T(http__100_continue__is_no_answer),
+RUN(T(http__answer_with_a_hole_then_fin__answered_when_acknowledged),
+    T(http__answer_overtaken_by_the_fin__unanswered_only_if_it_never_comes), T(http__one_exchange__read),
+    T(http__pipelined__every_request_counts), T(http__octet_by_octet__the_same), T(http__chunks__end_where_they_end),
+    T(http__head_and_304__have_no_body), T(http__100_continue__is_no_answer),
     T(http__answer_shorter_than_it_said__unanswered), T(http__answer_until_the_close__whole_with_the_servers_fin_only),
     T(http__upgraded__what_follows_is_not_read), T(http__overtaken_segments__read_in_order),
     T(http__too_much_overtakes__skipped_and_told), T(http__a_body_not_captured__the_next_message_is_found),
