@@ -130,8 +130,8 @@ static void judge_KA005(const struct cause *self, struct scene *c)
 	    num(v->at_most).s, num(c->used).s, n, v->local == SIDE_NONE ? "requests" : "exchanges",
 	    percent_text((double)v->at_most, (double)c->used).s, num(k->fin).s, num(c->closed).s,
 	    said ? ", and said Connection: close" : "");
-	if (!told && !as.s[0])
-		cause_doubt(f, n < CAP_MEDIUM_MIN ? CONF_LOW : CONF_MEDIUM,
+	if (!told)
+		cause_doubt(f, !as.s[0] && n < CAP_MEDIUM_MIN ? CONF_LOW : CONF_MEDIUM,
 			    "readable headers: a session of some protocol may always take as many exchanges");
 	remedy_settings(f, CURE_CAP, c->program[SIDE_SERVER]);
 }
