@@ -69,12 +69,36 @@ static bool is_linger(const struct closes *k)
 	return lingers(k) >= RST_N_MIN && is_share(lingers(k), aborts(k), 0.5);
 }
 
+/* Nothing was on its way either way: a RST in place of a FIN. */
+static void judge_idle_rst(const struct cause *self, struct scene *c)
+{
+	const struct samples *idle = &c->v->closes[SIDE_SERVER].rst_idle;
+	struct finding *f;
+
+	if (idle->seen < RST_N_MIN || !is_share(idle->seen, c->closed, SERVER_RST_SHARE))
+		return;
+	f = cause_found(c, self, SIDE_SERVER, idle->seen);
+	f->severity = SEV_INFO;
+	SAY(f->what,
+	    "%s ends idle connections by RST%s: nothing was on its way; harmless as long as clients drop them sooner",
+	    closer_text(c, SIDE_SERVER).s, rate_of(c, idle->seen).s);
+	SAY(f->evidence,
+	    "%s of %s closes are a RST of the server after > 0.5 s of silence, no FIN, nothing due (>= 5, and %s >= 1 %%); "
+	    "idle p10 %s, median %s, p90 %s",
+	    num(idle->seen).s, num(c->closed).s, percent_text((double)idle->seen, (double)c->closed).s,
+	    gap_text(samples_quantile(idle, 0.1)).s, gap_text(samples_quantile(idle, 0.5)).s,
+	    gap_text(samples_quantile(idle, 0.9)).s);
+	cause_doubt(f, CONF_MEDIUM, "lastack trace on the server: something in between may have sent the RST");
+	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);
+}
+
 static void judge_RST004(const struct cause *self, struct scene *c)
 {
 	const struct closes *k = &c->v->closes[SIDE_SERVER];
-	uint64_t n = aborts(k);
+	uint64_t n = aborts(k) - k->rst_idle.seen;
 	struct finding *f;
 
+	judge_idle_rst(self, c);
 	if (n < RST_N_MIN || !is_share(n, c->closed, SERVER_RST_SHARE) || is_linger(k))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, n);

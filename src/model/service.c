@@ -280,13 +280,16 @@ static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 		samples_add(&k->ignored, ignored, rng);
 }
 
-static void count_rst(struct closes *k, const struct conn *c)
+static void count_rst(struct closes *k, const struct conn *c, struct rng *rng)
 {
 	nsec_t gap;
+	bool known = conn_gap(c, &gap);
 
 	k->rst++;
 	k->rst_kind[c->rst_kind < N_RST_KINDS ? c->rst_kind : RST_OTHER]++;
-	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && conn_gap(c, &gap) && gap <= RST_PROMPT;
+	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && known && gap <= RST_PROMPT;
+	if (c->rst_kind == RST_CLEAN && known && gap > CLOSE_IDLE && !c->unanswered)
+		samples_add(&k->rst_idle, gap, rng);
 }
 
 /* Boyer and Moore's majority vote. */
@@ -316,7 +319,7 @@ static void count_close(struct services *s, struct service *v, const struct conn
 	} else if (c->rst[c->first] && was_told(c)) {
 		count_begun(v, c, &s->rng);
 	} else if (c->rst[c->first]) {
-		count_rst(k, c);
+		count_rst(k, c, &s->rng);
 	} else {
 		return;
 	}
@@ -334,6 +337,7 @@ static void count_whole(struct services *s, struct service *v, const struct conn
 	nsec_t closed = conn_closed_at(c);
 
 	v->whole++;
+	v->silent += !c->bytes[SIDE_CLIENT] && !c->bytes[SIDE_SERVER];
 	count_requests(v, c);
 	if (c->end >= c->start) {
 		v->life_s += (double)(c->end - c->start) / (double)NSEC_PER_S;

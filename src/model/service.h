@@ -75,6 +75,7 @@ struct closes {
 	int64_t error_lead; /* as server_lead */
 	uint64_t rst_kind[N_RST_KINDS]; /* of rst */
 	uint64_t rst_prompt; /* of rst: RST_CLEAN or RST_CUT within RST_PROMPT of the last data */
+	struct samples rst_idle; /* of rst: idle time before a RST_CLEAN, above CLOSE_IDLE and nothing due */
 	struct samples gap; /* of fin: idle time before it, connections with requests only */
 	struct samples idle; /* those of gap above CLOSE_IDLE */
 	struct samples after; /* live, of fin: time since the other side's last data, those above CLOSE_IDLE */
@@ -98,6 +99,7 @@ struct service {
 	uint64_t closing; /* of those: one side has closed already */
 	uint64_t ended;
 	uint64_t whole; /* began and ended meanwhile: only they tell requests a connection */
+	uint64_t silent; /* of whole: no data either way */
 	uint64_t holes; /* the source lost parts of them */
 	uint64_t failed, refused, no_port; /* opens that failed; of those: answered with a RST, EADDRNOTAVAIL */
 	uint64_t no_syn; /* of failed: here, before a SYN was sent, not for want of a port */

@@ -82,11 +82,38 @@ TEST(RST004__after_an_error__says_which)
 	assert_says(f->remedies[3].action, "client_max_body_size");
 }
 
-TEST(RST004__idle_connections_reset__medium)
+TEST(RST004__idle_connections_reset__nothing_is_lost)
 {
+	const struct finding *f;
+
 	closes_init();
 	closes_many_rst(60, SIDE_SERVER, 60 * S, RST_CLEAN);
-	assert_int_equal(closes_one("SERVER_ABORT_RST")->confidence, CONF_MEDIUM);
+	f = closes_one("SERVER_ABORT_RST");
+	assert_int_equal(f->confidence, CONF_MEDIUM);
+	assert_int_equal(f->severity, SEV_INFO);
+	assert_says(f->what, "ends idle connections by RST");
+	assert_says(f->what, "nothing was on its way");
+	assert_says(f->evidence, "median 60.00 s");
+	for (size_t i = 0; i < f->n_remedies; i++)
+		assert_null(strstr(f->remedies[i].action, "linger"));
+}
+
+TEST(RST004__idle_edge_and_an_answer_due__may_lose)
+{
+	closes_init();
+	closes_many_rst(60, SIDE_SERVER, CLOSE_IDLE, RST_CLEAN);
+	assert_says(closes_one("SERVER_ABORT_RST")->what, "answers on their way may be lost");
+	closes_init();
+	closes_many_rst(60, SIDE_SERVER, CLOSE_IDLE + 1, RST_CLEAN);
+	assert_says(closes_one("SERVER_ABORT_RST")->what, "nothing was on its way");
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next_rst(SIDE_SERVER, 60 * S, RST_CLEAN);
+
+		c.unanswered = true;
+		closes_add(&c);
+	}
+	assert_says(closes_one("SERVER_ABORT_RST")->what, "answers on their way may be lost");
 }
 
 TEST(RST004__below_one_in_a_hundred_or_five__silent)
@@ -190,8 +217,9 @@ TEST(RST006__four_or_less_than_one_in_a_hundred__silent)
 RUN(T(RST003__complete_answers__inform), T(RST003__unread_answers__warn),
     T(RST003__fewer_than_a_tenth_of_the_closes__silent), T(RST003__nine__too_few),
     T(RST003__load_generator_that_ends__silent), T(RST004__unread_requests__warn),
-    T(RST004__after_an_error__says_which), T(RST004__idle_connections_reset__medium),
-    T(RST004__below_one_in_a_hundred_or_five__silent), T(RST004__answers_of_unknown_connections__are_no_aborts),
+    T(RST004__after_an_error__says_which), T(RST004__idle_connections_reset__nothing_is_lost),
+    T(RST004__idle_edge_and_an_answer_due__may_lose), T(RST004__below_one_in_a_hundred_or_five__silent),
+    T(RST004__answers_of_unknown_connections__are_no_aborts),
     T(RST005__server_resets_right_after_its_answer__medium_from_a_capture),
     T(RST005__kernel_knows__high_for_either_side), T(RST005__client_in_a_capture__is_not_accused),
     T(RST005__haproxy_towards_servers__harmless), T(RST006__within_a_millisecond__loses_answers),
