@@ -124,9 +124,12 @@ static void judge_KA012(const struct cause *self, struct scene *c)
 	if (c->used)
 		SAY(f->what, "no cause stands out among %s connections; they carried %.1f %s on average, %u at most",
 		    num(v->whole).s, service_mean_requests(v), of, v->most);
-	else
+	else if (is_share(v->silent, v->whole, 0.5))
 		SAY(f->what, "%s connections ended without an answered request, as health checks and port scans do",
 		    num(v->whole).s);
+	else
+		SAY(f->what, "%s connections ended without an answered request; %s of them carried data",
+		    num(v->whole).s, num(v->whole - v->silent).s);
 	say_closers(f, c);
 	if (v->http2)
 		append(f->evidence, sizeof(f->evidence),

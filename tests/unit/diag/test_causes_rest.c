@@ -250,6 +250,21 @@ TEST(KA012__no_request_in_any__as_health_checks)
 	assert_says(closes_one("INSUFFICIENT")->what, "20 connections ended without an answered request");
 }
 
+TEST(KA012__data_one_way_only__are_no_health_checks)
+{
+	const struct finding *f;
+
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next(SIDE_CLIENT, MS, 0);
+
+		c.bytes[i < 30 ? SIDE_CLIENT : SIDE_SERVER] = i < 31 ? 2500 : 0;
+		closes_add(&c);
+	}
+	f = closes_one("INSUFFICIENT");
+	assert_says(f->what, "without an answered request; 31 of them carried data");
+}
+
 TEST(KA012__resets_and_a_common_end__are_told)
 {
 	const struct finding *f;
@@ -602,7 +617,7 @@ TEST(known__every_id_is_found_whatever_its_case)
 	assert_null(known_rule_find("KA999"));
 }
 
-RUN(T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
+RUN(T(KA012__data_one_way_only__are_no_health_checks), T(both_ends__one_cause__told_of_the_end_that_knows_the_process),
     T(both_ends__causes_of_each_side__each_at_its_own_end), T(both_ends__one_is_surer__so_is_what_is_told),
     T(both_ends__nothing_to_tell_of_one__the_other_is_named), T(KA009__source_that_loses__low),
     T(KA009__around_the_fin_not_seen__silent), T(KA009__fin_stands_for_seconds__leak),
