@@ -54,6 +54,8 @@ uint32_t conn_requests(const struct conn *c)
 	return c->exchanges > c->tls_exchanges ? c->exchanges - c->tls_exchanges : 0;
 }
 
+bool conn_requests_known(const struct conn *c) { return c->local == SIDE_NONE || (c->seen & SEEN_SYN); }
+
 bool conn_fin_ignored(const struct conn *c, nsec_t *ret)
 {
 	nsec_t fin, answer;

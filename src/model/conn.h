@@ -139,6 +139,7 @@ bool conn_gap(const struct conn *c, nsec_t *ret);
 
 /* Requests answered: HTTP/1 responses where headers were read, else exchanges without those of the TLS handshake. */
 uint32_t conn_requests(const struct conn *c);
+bool conn_requests_known(const struct conn *c); /* false, and 0 of them: live, and it began before we looked */
 
 /* How long the side that did not close first let the FIN stand. Open at the end: a lower bound. false: no FIN, or unknown. */
 bool conn_fin_ignored(const struct conn *c, nsec_t *ret);

@@ -5,6 +5,15 @@
 
 static void kv_name(struct json *j, const char *key, const char *s) { json_kv_str(j, key, s[0] ? s : NULL); }
 
+static void kv_known(struct json *j, const char *key, bool known, uint64_t v)
+{
+	json_key(j, key);
+	if (known)
+		json_uint(j, v);
+	else
+		json_null(j);
+}
+
 static double seconds(nsec_t t) { return (double)t / (double)NSEC_PER_S; }
 
 /* ---- one close ---- */
@@ -79,8 +88,8 @@ static void json_conn(struct json *j, const struct conn *c, int64_t to_wall_ns)
 	json_kv_bool(j, "unanswered", c->unanswered);
 	json_kv_bool(j, "late_data", c->late_data != 0);
 	json_kv_bool(j, "half_close_data", c->half_close_data != 0);
-	json_kv_uint(j, "requests", conn_requests(c));
-	json_kv_uint(j, "exchanges", c->exchanges);
+	kv_known(j, "requests", conn_requests_known(c), conn_requests(c));
+	kv_known(j, "exchanges", conn_requests_known(c), c->exchanges);
 	json_key(j, "idle_s");
 	if (conn_gap(c, &gap))
 		json_real(j, seconds(gap));
@@ -92,11 +101,7 @@ static void json_conn(struct json *j, const struct conn *c, int64_t to_wall_ns)
 	json_kv_real(j, "rtt_s", seconds(c->rtt));
 	json_kv_bool(j, "tls", (c->seen & SEEN_TLS) != 0);
 	json_kv_bool(j, "headers", (c->seen & SEEN_HEADERS) != 0);
-	json_key(j, "status");
-	if (c->status)
-		json_uint(j, c->status);
-	else
-		json_null(j);
+	kv_known(j, "status", c->status, c->status);
 }
 
 void report_close_json(struct json *j, const struct conn *c, int64_t to_wall_ns)

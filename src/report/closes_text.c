@@ -42,7 +42,7 @@ struct conn_why conn_why(const struct conn *c)
 		snprintf(w.s, sizeof(w.s), "idle for %s", seconds_text((double)gap / (double)NSEC_PER_S).s);
 	else if (conn_gap(c, &gap) && gap <= CLOSE_PROMPT + c->grain && conn_requests(c))
 		snprintf(w.s, sizeof(w.s), "right after the answer");
-	else if (!conn_requests(c) && (c->seen & SEEN_SYN))
+	else if (!c->bytes[SIDE_CLIENT] && !c->bytes[SIDE_SERVER] && (c->seen & SEEN_SYN))
 		snprintf(w.s, sizeof(w.s), "never used");
 	return w;
 }
@@ -141,7 +141,10 @@ void report_close_text(FILE *out, const struct conn *c, int64_t to_wall_ns, cons
 
 	snprintf(head, sizeof(head), "%s %-6s %-7s ", clock_text(at ? at : c->end, to_wall_ns).s,
 		 c->first == SIDE_NONE ? "-" : side_name(c->first), how_word(c));
-	append(rest, sizeof(rest), "%u req", conn_requests(c));
+	if (conn_requests_known(c))
+		append(rest, sizeof(rest), "%u req", conn_requests(c));
+	else
+		append(rest, sizeof(rest), "? req");
 	if (why.s[0])
 		append(rest, sizeof(rest), "; %s", why.s);
 	append_states(rest, sizeof(rest), c);

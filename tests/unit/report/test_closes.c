@@ -107,7 +107,28 @@ TEST(close__why__right_after_the_answer_or_never_used)
 	c = closed(0);
 	c.start = c.fin[SIDE_SERVER] - NSEC_PER_MS;
 	c.last_data[SIDE_SERVER] = 0;
+	c.bytes[SIDE_CLIENT] = c.bytes[SIDE_SERVER] = 0;
 	assert_string_equal(conn_why(&c).s, "never used");
+	c.bytes[SIDE_SERVER] = 24; /* of a capture of SYNs and FINs alone */
+	assert_string_equal(conn_why(&c).s, "");
+}
+
+TEST(close__began_before_we_looked__its_requests_are_unknown)
+{
+	static const struct style narrow = {.width = 80};
+	struct conn c = closed(0);
+	json_t *doc;
+
+	c.local = SIDE_SERVER;
+	c.seen &= ~(uint32_t)SEEN_SYN;
+	RENDER(line, out, report_close_text(out, &c, 0, &narrow));
+	assert_non_null(strstr(line, "? req"));
+	free(line);
+	RENDER(text, out, document_of_close(out, &c));
+	doc = json_loads(text, 0, NULL);
+	assert_true(json_is_null(json_object_get(doc, "requests")) && json_is_null(json_object_get(doc, "exchanges")));
+	json_decref(doc);
+	free(text);
 }
 
 TEST(close_json__is_an_object_with_null_for_what_is_unknown)
@@ -245,6 +266,6 @@ TEST(services__what_was_lost_is_said)
 
 RUN(T(services__both_ends__told_once), T(close__one_line__says_who_first_how_and_why),
     T(close__narrow_terminal__two_lines), T(close__reset_refused_and_timeout__in_words),
-    T(close__why__right_after_the_answer_or_never_used), T(close_json__is_an_object_with_null_for_what_is_unknown),
-    T(services__each_with_its_verdict_proof_and_fix), T(services_json__verdicts_by_service_and_findings),
-    T(services__what_was_lost_is_said))
+    T(close__began_before_we_looked__its_requests_are_unknown), T(close__why__right_after_the_answer_or_never_used),
+    T(close_json__is_an_object_with_null_for_what_is_unknown), T(services__each_with_its_verdict_proof_and_fix),
+    T(services_json__verdicts_by_service_and_findings), T(services__what_was_lost_is_said))
