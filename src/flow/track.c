@@ -257,14 +257,17 @@ static bool is_probe(const struct flow *f, enum side by, const struct frame *fr)
 	return f->half[other(by)].zero_wnd || (h->acks && seq_eq(h->acked, h->max));
 }
 
-/* They ask with the number before the next one, when all that was sent has been acknowledged. Captured twice one counts once. */
+/*
+ * They ask with the number before the next one, when all has been acknowledged; with an octet one looks like text sent again.
+ * Captured twice one counts once.
+ */
 static void count_probe(struct flow *f, enum side by, const struct frame *fr, nsec_t at)
 {
 	struct half *h = &f->half[by];
+	bool acked = h->acks && seq_eq(h->acked, h->max);
 
 	f->half[other(by)].probes = 0;
-	if (!seq_eq(seq_add(fr->seq, 1), h->max) || fr->len > 1 || fr->flags & (F_SYN | F_FIN) || !h->acks ||
-	    !seq_eq(h->acked, h->max))
+	if (!seq_eq(seq_add(fr->seq, 1), h->max) || fr->len > (acked ? 1U : 0U) || fr->flags & (F_SYN | F_FIN))
 		h->probes = 0;
 	else if (at > f->last + PROBE_NS && h->probes < PROBES_OF_TIMEOUT)
 		h->probes++;

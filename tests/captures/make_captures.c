@@ -84,15 +84,20 @@ static void record(enum side by, uint8_t type, uint16_t len)
 }
 
 /* TLS 1.3 (RFC 8446 2). */
-static void tls_open(void)
+static void tls_handshake(void)
 {
-	talk_open(&t);
 	record(SIDE_CLIENT, 22, 517);
 	record(SIDE_SERVER, 22, 122);
 	record(SIDE_SERVER, 20, 1);
 	record(SIDE_SERVER, 23, 2200);
 	record(SIDE_CLIENT, 20, 1);
 	record(SIDE_CLIENT, 23, 53);
+}
+
+static void tls_open(void)
+{
+	talk_open(&t);
+	tls_handshake();
 }
 
 static void tls_exchange(void)
@@ -399,6 +404,62 @@ static void healthy(void)
 	}
 }
 
+/* TLS behind a proxy that says first whose connection it is (PROXY protocol, version 2). */
+static void tls_proxied(void)
+{
+	static const uint8_t lead[28] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc0\0\2\2\x13\x88\1\xbb";
+
+	for (unsigned i = 0; i < 30; i++) {
+		connection(i * 0.8);
+		talk_open(&t);
+		talk_send(&t, SIDE_CLIENT, lead, sizeof(lead));
+		tls_handshake();
+		for (unsigned n = 0; n < 100; n++) {
+			tls_exchange();
+			wait_s(spread(0.01));
+		}
+		tls_farewell(SIDE_SERVER);
+		talk_close(&t, SIDE_SERVER);
+	}
+}
+
+/* Clients that vanished: keep-alive asks nine times and gives up. */
+static void vanished(void)
+{
+	for (unsigned i = 0; i < 60; i++) {
+		connection(i * 0.5);
+		talk_open(&t);
+		for (unsigned n = 0; n < 1 + i % 4; n++) {
+			http();
+			wait_s(spread(20));
+		}
+		wait_s(60);
+		for (unsigned k = 0; k < 9; k++) {
+			talk_odd(&t, SIDE_SERVER, F_ACK, seq_sub(t.nxt[SIDE_SERVER], 1), t.nxt[SIDE_CLIENT], 0);
+			wait_s(10);
+		}
+		talk_seg(&t, SIDE_SERVER, F_RST | F_ACK, NULL, 0);
+	}
+}
+
+/* A stranger's RST in the server's name, which the client does not believe (RFC 5961 3.2). */
+static void forged_rst(void)
+{
+	for (unsigned i = 0; i < 60; i++) {
+		connection(i * 0.5);
+		talk_open(&t);
+		http();
+		talk_odd(&t, SIDE_SERVER, F_RST, seq_add(t.nxt[SIDE_SERVER], 20000), seq(0), 0);
+		talk_seg(&t, SIDE_CLIENT, F_ACK, NULL, 0);
+		for (unsigned n = 0; n < 1 + i % 4; n++) {
+			wait_s(0.05 + spread(0.3));
+			http();
+		}
+		wait_s(5 + spread(0.004));
+		talk_close(&t, SIDE_SERVER);
+	}
+}
+
 /* For the benchmark: connections of sixteen packets, a thousand at a time. */
 static void load(void)
 {
@@ -431,6 +492,9 @@ static const struct made {
 	{"tls-per-request", tls_per_request, PCAPNG_US, DLT_ETHERNET, .snap = 128},
 	{"tls-goodbye", tls_goodbye, PCAP_US, DLT_ETHERNET, .v6 = true, .snap = 128},
 	{"tls-late-goodbye", tls_late_goodbye, PCAPNG_NS, DLT_SLL},
+	{"tls-proxied", tls_proxied, PCAP_NS, DLT_ETHERNET, .snap = 128},
+	{"vanished", vanished, PCAPNG_US, DLT_SLL2, .copies = 2},
+	{"forged-rst", forged_rst, PCAP_SWAPPED, DLT_SLL, .v6 = true},
 	{"middlebox", middlebox, PCAP_SWAPPED, DLT_ETHERNET, .vlans = VLANS_ONE},
 	{"middlebox-silent", middlebox_silent, PCAP_NS, DLT_ETHERNET, .v6 = true},
 	{"long-poll", long_poll, PCAPNG_NS, DLT_SLL, .v6 = true},

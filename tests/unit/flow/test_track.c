@@ -124,11 +124,12 @@ TEST(keep_alive__with_and_without_an_octet__neither_data_nor_sent_again)
 	assert_int_equal(h.v[0].idle_survived, 0);
 }
 
-/* What Linux does when nobody answers: probes of no octet, then a RST. The last answer makes it begin anew. */
+/* What Linux does when nobody answers: probes of no octet, then a RST. */
 TEST(keep_alive__never_answered_then_reset__timeout)
 {
 	for (unsigned by = 0; by < 2; by++) {
 		asked_and_answered();
+		talk_seg(&t, by, F_ACK, "more", 4); /* its acknowledgement is not captured */
 		h.copies = 2;
 		for (unsigned i = 0; i < 9; i++) {
 			talk_wait(&t, 10 * NSEC_PER_S);
@@ -141,6 +142,21 @@ TEST(keep_alive__never_answered_then_reset__timeout)
 		assert_int_equal(h.v[0].seen, SEEN_SYN | SEEN_END);
 		assert_int_equal(h.v[0].idle_failed, 0);
 	}
+}
+
+/* The last octet sent again and again, and the program gives up. */
+TEST(sent_again__one_octet_then_reset__no_keep_alive)
+{
+	asked_and_answered();
+	talk_seg(&t, SIDE_SERVER, F_ACK, "x", 1);
+	for (unsigned i = 0; i < 2; i++) {
+		talk_wait(&t, NSEC_PER_S);
+		talk_again(&t, SIDE_SERVER, F_ACK, "x", 1);
+	}
+	talk_wait(&t, NSEC_PER_S);
+	talk_seg(&t, SIDE_SERVER, F_RST | F_ACK, NULL, 0);
+	assert_int_equal(heard_one(&h)->rst_kind, RST_CUT);
+	assert_int_equal(h.v[0].how, END_RST);
 }
 
 /* A program that ends a connection whose other side answered, was asked once, was asked just now, or was sent data since. */
@@ -708,7 +724,8 @@ TEST(too_many__the_silent_one_goes)
 	heard_over(&h);
 }
 
-RUN(T(keep_alive__never_answered_then_reset__timeout), T(keep_alive__then_reset_by_the_program__a_reset),
+RUN(T(sent_again__one_octet_then_reset__no_keep_alive), T(keep_alive__never_answered_then_reset__timeout),
+    T(keep_alive__then_reset_by_the_program__a_reset),
     T(reset__with_a_number_nobody_waits_for__ignored_when_its_sender_goes_on),
     T(reset__with_a_number_nobody_waits_for_then_closed_at_once__ignored), T(reset__after_text_not_captured__the_end),
     T(reset__in_doubt_when_all_is_given_up__no_leak),
