@@ -211,7 +211,7 @@ static int verdict(const struct pcap_run *r, const struct findings *f)
 			return EXIT_FINDINGS;
 	if (f->dropped && (unsigned)f->dropped_worst >= r->cfg->fail_on)
 		return EXIT_FINDINGS;
-	return r->reading.damaged ? EXIT_INCOMPLETE : EXIT_FINE;
+	return r->reading.damaged || r->reading.back ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 
 static int judge(struct pcap_run *r)
@@ -225,6 +225,10 @@ static int judge(struct pcap_run *r)
 		return complain(EXIT_INTERNAL, "out of memory");
 	if (r->reading.damaged)
 		complain(EXIT_INCOMPLETE, "%s; what came before it counts", r->reading.damage.text);
+	if (r->reading.back)
+		complain(EXIT_INCOMPLETE,
+			 "%s begins before %s ends: give files in the order in which they were captured",
+			 r->reading.files[r->reading.back], r->reading.files[r->reading.back - 1]);
 	summary(r, &f);
 	code = verdict(r, &f);
 	findings_done(&f);
@@ -353,7 +357,7 @@ const struct cmd cmd_pcap = {
 		"for the rest, so TLS is no obstacle; what cannot be decided without headers is said. A connection counts for the "
 		"rules if its beginning and its end were captured. Packets captured twice (tcpdump -i any) count once. IP "
 		"fragments are not put together, and tunnels are not looked into.\n\n"
-		"Exit status: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no capture, 3 a file is damaged and "
+		"Exit status: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no capture, 3 a file is damaged, or out of order, and "
 		"nothing was found in what came before.",
 	.examples = "lastack pcap web.pcap\n"
 		    "    who closes, and why\n"

@@ -13,18 +13,28 @@ static enum link_type link_of(const struct capture *c)
 	return types[capture_link(c)];
 }
 
-static int read_frames(struct pcap_reading *p, struct capture *c, const char *file)
+/* Interfaces and processors hand frames over a little out of order. */
+#define BACK (1 * NSEC_PER_S)
+
+static int read_frames(struct pcap_reading *p, struct capture *c, int file)
 {
+	bool is_first = true;
 	enum link_type type = link_of(c);
 	struct captured f;
 	struct why w = {""};
 	int r, err = 0;
 
-	while (!err && (r = capture_next(c, &f, &w)) == 1)
+	while (!err && (r = capture_next(c, &f, &w)) == 1) {
+		if (is_first && !p->back && f.at + BACK < p->newest)
+			p->back = file;
+		is_first = false;
+		if (f.at > p->newest)
+			p->newest = f.at;
 		err = p->frame(p->arg, type, &(struct raw_frame){f.at, f.data, f.kept, f.len});
+	}
 	if (!err && r < 0 && !p->damaged) {
 		p->damaged = true;
-		why_set(&p->damage, "%s: %s", file, w.text);
+		why_set(&p->damage, "%s: %s", p->files[file], w.text);
 	}
 	return err;
 }
@@ -38,7 +48,7 @@ int pcap_read(struct pcap_reading *p, struct why *w)
 
 		err = capture_open(p->files[i], &c, w);
 		if (!err)
-			err = read_frames(p, c, p->files[i]);
+			err = read_frames(p, c, i);
 		capture_close(c);
 	}
 	return err;

@@ -12,6 +12,8 @@ struct pcap_reading {
 	/* results */
 	bool damaged; /* the rest of some file could not be read */
 	struct why damage; /* of the first such */
+	nsec_t newest; /* of the frames so far */
+	int back; /* index of the first file that begins before that, by more than a second; 0: none */
 };
 
 /* 0; -EINVAL: a file cannot be opened or is no capture; or what frame() said. w says which and why. */

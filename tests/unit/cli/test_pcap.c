@@ -14,7 +14,7 @@ static char path[64], svg[64];
 static void to_file(void *arg, nsec_t at, const uint8_t *packet, size_t len) { pcap_packet(arg, at, packet, len); }
 
 /* Two connections: one closed by the server, one reset by the client. */
-static void write_capture(void)
+static void write_capture_of(nsec_t later)
 {
 	struct talk t;
 	FILE *f;
@@ -28,7 +28,7 @@ static void write_capture(void)
 		talk_init(&t, (uint16_t)(40000 + i));
 		t.packet = to_file;
 		t.arg = f;
-		t.now += i * NSEC_PER_S;
+		t.now += later + i * NSEC_PER_S;
 		talk_open(&t);
 		talk_say(&t, SIDE_CLIENT, "GET / HTTP/1.1\r\n\r\n");
 		talk_say(&t, SIDE_SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -39,6 +39,8 @@ static void write_capture(void)
 	}
 	assert_int_equal(fclose(f), 0);
 }
+
+static void write_capture(void) { write_capture_of(0); }
 
 TEST(wrong_arguments__are_told_in_one_line)
 {
@@ -180,19 +182,31 @@ TEST(capture__cut_at_its_end__what_came_before_counts)
 	unlink(path);
 }
 
-TEST(files__two__read_as_one_capture)
+TEST(files__two__read_as_one_capture_in_order_or_it_is_said)
 {
+	char later[80];
+
+	write_capture_of(10 * NSEC_PER_S);
+	snprintf(later, sizeof(later), "%s.later", path);
+	assert_int_equal(rename(path, later), 0);
 	write_capture();
 	{
-		RUN_CLI(r, "pcap", path, path);
+		RUN_CLI(r, "pcap", path, later);
+		RUN_CLI(wrong, "pcap", later, path);
 
+		assert_int_equal(r.code, EXIT_FINE);
+		assert_string_equal(r.err, "");
 		assert_non_null(strstr(r.out, "36 TCP segments"));
 		run_done(&r);
+		assert_int_equal(wrong.code, EXIT_INCOMPLETE);
+		assert_non_null(strstr(wrong.err, "begins before"));
+		run_done(&wrong);
 	}
 	unlink(path);
+	unlink(later);
 }
 
 RUN(T(wrong_arguments__are_told_in_one_line), T(capture__as_text_and_json__has_its_counts),
     T(connections__as_json__a_line_each_and_the_summary), T(ladder__by_number_and_by_address__the_same_connection),
     T(ladder__as_svg__is_written), T(capture__cut_at_its_end__what_came_before_counts),
-    T(files__two__read_as_one_capture))
+    T(files__two__read_as_one_capture_in_order_or_it_is_said))
