@@ -357,8 +357,8 @@ const struct cmd cmd_pcap = {
 		"for the rest, so TLS is no obstacle; what cannot be decided without headers is said. A connection counts for the "
 		"rules if its beginning and its end were captured. Packets captured twice (tcpdump -i any) count once. IP "
 		"fragments are not put together, and tunnels are not looked into.\n\n"
-		"Exit status: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no capture, 3 a file is damaged, or out of order, and "
-		"nothing was found in what came before.",
+		"Exit status: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no capture, 3 a file is damaged or "
+		"out of order and nothing was found.",
 	.examples = "lastack pcap web.pcap\n"
 		    "    who closes, and why\n"
 		    "sudo tcpdump -i any -s 256 -w - tcp port 443 | lastack pcap -\n"
