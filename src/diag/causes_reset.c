@@ -92,6 +92,28 @@ static void judge_idle_rst(const struct cause *self, struct scene *c)
 	remedy_settings(f, CURE_SERVER_IDLE, c->program[SIDE_SERVER]);
 }
 
+/* A FIN, but what the client still sends is answered with a RST, which may overtake its reading of the answer. */
+static void judge_cut_short(const struct cause *self, struct scene *c)
+{
+	uint64_t n = c->v->closes[SIDE_SERVER].cut_short;
+	struct finding *f;
+
+	if (n < RST_N_MIN || !is_share(n, c->closed, SERVER_RST_SHARE))
+		return;
+	f = cause_found(c, self, SIDE_SERVER, n);
+	f->stage = STAGE_LOSING;
+	SAY(f->what, "%s closes while the client is still sending%s: the RST that follows may cost it the answer",
+	    closer_text(c, SIDE_SERVER).s, rate_of(c, n).s);
+	SAY(f->evidence,
+	    "server's FIN within 2 ms of the last data, then more data of the client within 100 ms and a round trip, "
+	    "answered with a RST: %s times (>= 5, and %s >= 1 %% of closes)",
+	    num(n).s, percent_text((double)n, (double)c->closed).s);
+	cause_doubt(f, CONF_MEDIUM, "the client's log: whether it got these answers");
+	remedy_settings(f, CURE_LINGER, c->program[SIDE_SERVER]);
+	if (cause_errors(f, c))
+		remedy_settings(f, CURE_ERRORS, c->program[SIDE_SERVER]);
+}
+
 static void judge_RST004(const struct cause *self, struct scene *c)
 {
 	const struct closes *k = &c->v->closes[SIDE_SERVER];
@@ -99,6 +121,7 @@ static void judge_RST004(const struct cause *self, struct scene *c)
 	struct finding *f;
 
 	judge_idle_rst(self, c);
+	judge_cut_short(self, c);
 	if (n < RST_N_MIN || !is_share(n, c->closed, SERVER_RST_SHARE) || is_linger(k))
 		return;
 	f = cause_found(c, self, SIDE_SERVER, n);

@@ -265,12 +265,24 @@ static void count_begun(struct service *v, const struct conn *c, struct rng *rng
 	}
 }
 
+/*
+ * The peer was in the middle of sending, such as an upload that is answered early. Who can be read only: through TLS what
+ * comes after a FIN may be a farewell.
+ */
+static bool is_cut_short(const struct conn *c)
+{
+	nsec_t gap, fin = c->fin[c->first];
+
+	return c->late_data >= fin && c->late_data - fin <= RST_PROMPT + c->rtt + c->grain &&
+	       (c->seen & SEEN_HEADERS) && conn_gap(c, &gap) && gap <= CLOSE_PROMPT + c->grain;
+}
+
 /* What followed the FIN. */
 static void count_fin(struct closes *k, const struct conn *c, struct rng *rng)
 {
 	nsec_t ignored, fin = c->fin[c->first], rst = c->rst[c->first];
 
-	k->late_data += c->late_data != 0;
+	k->cut_short += is_cut_short(c);
 	k->half_close += c->half_close_data != 0;
 	k->fin_then_rst += rst >= fin && rst - fin <= FIN_THEN_RST && !c->late_data && c->rst_kind != RST_LATE_DATA &&
 			   !(c->seen & SEEN_VAGUE);

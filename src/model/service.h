@@ -67,7 +67,8 @@ struct closes {
 	uint64_t unused; /* of fin: no request at all */
 	uint64_t unanswered; /* of fin and rst: a request stood without its whole answer */
 	uint64_t fin_then_rst; /* of fin: its own RST followed within FIN_THEN_RST, not because of late data */
-	uint64_t late_data; /* of fin: data came after it and met a RST */
+	uint64_t
+		cut_short; /* of fin: plain HTTP, right after the last data, and the peer was still sending: it met a RST */
 	uint64_t notified; /* of fin: by close_notify, and the other side was quicker to send a FIN or RST */
 	uint64_t half_close; /* of fin: data came after it and were taken */
 	uint64_t errors; /* of fin and rst: the newest answer was read, and is an error (400 and above) */

@@ -116,6 +116,55 @@ TEST(RST004__idle_edge_and_an_answer_due__may_lose)
 	assert_says(closes_one("SERVER_ABORT_RST")->what, "answers on their way may be lost");
 }
 
+static void uploads(unsigned n, nsec_t gap, nsec_t late, uint32_t seen)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct conn c = closes_next(SIDE_SERVER, gap, 1);
+
+		c.seen |= seen;
+		c.requests = c.responses = 1;
+		c.status = 413;
+		c.late_data = c.fin[SIDE_SERVER] + late;
+		c.fin[SIDE_CLIENT] = 0;
+		c.rst[SIDE_SERVER] = c.late_data + MS;
+		c.rst_kind = RST_LATE_DATA;
+		c.how = END_RST;
+		closes_add(&c);
+	}
+}
+
+/* Answered early, and closed with the rest still to come. */
+TEST(RST004__upload_cut_short__may_lose_the_answer)
+{
+	const struct finding *f;
+
+	closes_init();
+	uploads(60, 100 * US, MS, SEEN_HEADERS);
+	f = closes_verdict("SERVER_ABORT_RST");
+	assert_int_equal(f->severity, SEV_WARN);
+	assert_int_equal(f->confidence, CONF_MEDIUM);
+	assert_says(f->what, "closes while the client is still sending");
+	assert_says(f->what, "such as 413");
+	assert_says(f->remedies[1].action, "lingering_close");
+}
+
+TEST(RST004__late_data_of_another_kind__silent)
+{
+	closes_init();
+	uploads(60, 100 * US, MS, 0); /* not read: it may be a farewell */
+	closes_not("SERVER_ABORT_RST");
+	closes_init();
+	uploads(60, 100 * US, RST_PROMPT + 2 * MS, SEEN_HEADERS);
+	closes_not("SERVER_ABORT_RST");
+	closes_init();
+	uploads(60, S, MS, SEEN_HEADERS);
+	closes_not("SERVER_ABORT_RST");
+	closes_verdict("STALE_REUSE");
+	closes_init();
+	uploads(4, 100 * US, MS, SEEN_HEADERS);
+	closes_not("SERVER_ABORT_RST");
+}
+
 TEST(RST004__below_one_in_a_hundred_or_five__silent)
 {
 	closes_init();
@@ -218,7 +267,8 @@ RUN(T(RST003__complete_answers__inform), T(RST003__unread_answers__warn),
     T(RST003__fewer_than_a_tenth_of_the_closes__silent), T(RST003__nine__too_few),
     T(RST003__load_generator_that_ends__silent), T(RST004__unread_requests__warn),
     T(RST004__after_an_error__says_which), T(RST004__idle_connections_reset__nothing_is_lost),
-    T(RST004__idle_edge_and_an_answer_due__may_lose), T(RST004__below_one_in_a_hundred_or_five__silent),
+    T(RST004__idle_edge_and_an_answer_due__may_lose), T(RST004__upload_cut_short__may_lose_the_answer),
+    T(RST004__late_data_of_another_kind__silent), T(RST004__below_one_in_a_hundred_or_five__silent),
     T(RST004__answers_of_unknown_connections__are_no_aborts),
     T(RST005__server_resets_right_after_its_answer__medium_from_a_capture),
     T(RST005__kernel_knows__high_for_either_side), T(RST005__client_in_a_capture__is_not_accused),
