@@ -23,13 +23,15 @@ void services_done(struct services *s)
 
 /* ---- which service ---- */
 
+enum { FAILED_FEW = 10, ROOM_TRIES = 32 };
+
 static bool is_of(const struct service *v, const struct conn *c)
 {
 	return v->port == c->port[SIDE_SERVER] && ip_eq(v->addr, c->addr[SIDE_SERVER]) && v->local == c->local &&
 	       v->netns == c->netns;
 }
 
-static size_t hash_of(const struct services *s, const struct conn *c)
+static size_t hash_of(const struct services *s, struct ip addr, uint16_t port, enum side local, uint64_t netns)
 {
 	struct {
 		uint64_t netns;
@@ -37,42 +39,94 @@ static size_t hash_of(const struct services *s, const struct conn *c)
 		uint16_t port;
 		uint8_t family, local;
 		uint32_t zero;
-	} k = {.netns = c->netns,
-	       .port = c->port[SIDE_SERVER],
-	       .family = c->addr[SIDE_SERVER].family,
-	       .local = (uint8_t)c->local};
+	} k = {.netns = netns, .port = port, .family = addr.family, .local = (uint8_t)local};
 
-	memcpy(k.addr, c->addr[SIDE_SERVER].b, sizeof(k.addr));
+	memcpy(k.addr, addr.b, sizeof(k.addr));
 	return (size_t)(hash_bytes(s->key, &k, sizeof(k)) % SERVICE_SLOTS);
+}
+
+/* Nothing but a few failed opens, such as a port scan leaves: it has no verdict, and no other service refers to it. */
+static bool may_go(const struct service *v)
+{
+	return v->conns == v->failed && v->failed < FAILED_FEW && !v->no_port && !v->late_alone;
+}
+
+/* Takes a service out of the table; what follows it there closes the gap (Knuth's algorithm R). */
+static void unlink_service(struct services *s, const struct service *v)
+{
+	size_t gap = hash_of(s, v->addr, v->port, v->local, v->netns);
+
+	while (s->slot[gap] != v->index + 1)
+		gap = (gap + 1) % SERVICE_SLOTS;
+	for (size_t at = (gap + 1) % SERVICE_SLOTS; s->slot[at]; at = (at + 1) % SERVICE_SLOTS) {
+		const struct service *w = s->v[s->slot[at] - 1];
+		size_t home = hash_of(s, w->addr, w->port, w->local, w->netns);
+
+		if ((at + SERVICE_SLOTS - home) % SERVICE_SLOTS < (at + SERVICE_SLOTS - gap) % SERVICE_SLOTS)
+			continue;
+		s->slot[gap] = s->slot[at];
+		gap = at;
+	}
+	s->slot[gap] = 0;
+}
+
+/* A service that made room for another, zeroed; NULL: none of the next few may go. */
+static struct service *make_room(struct services *s)
+{
+	for (unsigned i = 0; i < ROOM_TRIES; i++) {
+		struct service *v = s->v[s->hand];
+
+		s->hand = (s->hand + 1) % SERVICES_MAX;
+		if (!may_go(v))
+			continue;
+		unlink_service(s, v);
+		s->dropped += v->conns;
+		*v = (struct service){.index = v->index};
+		return v;
+	}
+	return NULL;
+}
+
+/* One more; *ret NULL: there is no room. 0 or -ENOMEM. */
+static int service_new(struct services *s, struct service **ret)
+{
+	struct service *v;
+
+	if (s->n == SERVICES_MAX) {
+		*ret = make_room(s);
+		return 0;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->index = (uint16_t)s->n;
+	s->v[s->n++] = v;
+	*ret = v;
+	return 0;
 }
 
 /* *ret: the service of c, made if need be; NULL if there is no room for one more. 0 or -ENOMEM. */
 static int service_of(struct services *s, const struct conn *c, struct service **ret)
 {
-	size_t at = hash_of(s, c);
-	struct service *v;
+	const size_t home = hash_of(s, c->addr[SIDE_SERVER], c->port[SIDE_SERVER], c->local, c->netns);
+	size_t at = home;
+	int err;
 
 	for (; s->slot[at]; at = (at + 1) % SERVICE_SLOTS) {
-		v = s->v[s->slot[at] - 1];
-		if (is_of(v, c)) {
-			*ret = v;
+		*ret = s->v[s->slot[at] - 1];
+		if (is_of(*ret, c))
 			return 0;
-		}
 	}
-	*ret = NULL;
-	if (s->n == SERVICES_MAX)
-		return 0;
-	v = calloc(1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	v->addr = c->addr[SIDE_SERVER];
-	v->port = c->port[SIDE_SERVER];
-	v->local = c->local;
-	v->netns = c->netns;
-	v->index = (uint16_t)s->n;
-	s->v[s->n++] = v;
-	s->slot[at] = (uint16_t)s->n;
-	*ret = v;
+	err = service_new(s, ret);
+	if (err || !*ret)
+		return err;
+	(*ret)->addr = c->addr[SIDE_SERVER];
+	(*ret)->port = c->port[SIDE_SERVER];
+	(*ret)->local = c->local;
+	(*ret)->netns = c->netns;
+	for (at = home; s->slot[at];) /* whoever made room may have moved others */
+		at = (at + 1) % SERVICE_SLOTS;
+	s->slot[at] = (uint16_t)((*ret)->index + 1);
 	return 0;
 }
 

@@ -10,7 +10,8 @@
 #include "model/conn.h"
 
 enum {
-	SERVICES_MAX = 1024, /* kept apart; connections of more are counted in services.dropped */
+	SERVICES_MAX =
+		1024, /* kept apart; past that a few failed opens make room, else connections are counted in dropped */
 	SERVICE_SLOTS = 4 * SERVICES_MAX,
 	SAMPLES = 128,
 	TALKERS = 4,
@@ -149,6 +150,7 @@ struct services {
 	size_t n;
 	uint64_t conns; /* records handed over */
 	uint64_t dropped; /* of those: of services past SERVICES_MAX */
+	size_t hand; /* the next one in v that may have to make room */
 	uint64_t lost; /* connections that the source could not hand over, as it says itself */
 	uint64_t unseen; /* events of connections that it did not see: some of their details may be wrong */
 	bool live; /* from BPF; else from captures */

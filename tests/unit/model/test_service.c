@@ -77,6 +77,79 @@ TEST(services__past_the_limit__are_counted)
 	services_done(&all);
 }
 
+/* A service that comes after a port scan is judged all the same; one with a record to its name stays. */
+TEST(services__past_the_limit__a_scan_makes_room)
+{
+	struct conn c = whole(S, S, 1), scan = whole(S, S, 0);
+	uint64_t seen = 0;
+
+	scan.how = END_FAILED_OPEN;
+	scan.first = SIDE_NONE;
+	services_init(&all, 18);
+	c.port[SIDE_SERVER] = 60000;
+	add(&c);
+	for (unsigned i = 0; i < 5 * SERVICES_MAX; i++) {
+		scan.port[SIDE_SERVER] = (uint16_t)(1 + i);
+		add(&scan);
+	}
+	for (unsigned port = 50000; port < 50500; port++) {
+		c.port[SIDE_SERVER] = (uint16_t)port;
+		for (unsigned i = 0; i < 20; i++)
+			add(&c);
+	}
+	assert_int_equal(all.n, SERVICES_MAX);
+	assert_int_equal(all.v[0]->port, 60000);
+	for (size_t i = 0; i < all.n; i++) {
+		assert_int_equal(all.v[i]->index, i);
+		seen += all.v[i]->conns;
+		if (all.v[i]->port >= 50000 && all.v[i]->port < 50500)
+			assert_int_equal(all.v[i]->whole, 20);
+		else if (all.v[i]->port != 60000)
+			assert_int_equal(all.v[i]->failed, 1);
+	}
+	assert_int_equal(all.conns, 1 + 5 * SERVICES_MAX + 500 * 20);
+	assert_int_equal(all.conns, seen + all.dropped);
+	c.port[SIDE_SERVER] = 60000;
+	add(&c);
+	assert_int_equal(all.v[0]->conns, 2);
+	services_done(&all);
+}
+
+/* Nine failed opens tell nothing, ten are OPENS_FAIL; one for want of a port is PORT001. */
+TEST(services__past_the_limit__ten_failed_opens_stay)
+{
+	for (unsigned n = 9; n <= 10; n++) {
+		struct conn c = whole(S, S, 0);
+
+		c.how = END_FAILED_OPEN;
+		c.first = SIDE_NONE;
+		services_init(&all, 19);
+		for (unsigned i = 0; i < SERVICES_MAX * n; i++) {
+			c.port[SIDE_SERVER] = (uint16_t)(1 + i % SERVICES_MAX);
+			add(&c);
+		}
+		c = whole(S, S, 1);
+		c.port[SIDE_SERVER] = 60000;
+		add(&c);
+		assert_int_equal(all.dropped, n == 9 ? 9 : 1);
+		services_done(&all);
+	}
+	for (unsigned no_port = 0; no_port <= 1; no_port++) {
+		struct conn c = whole(S, S, 0);
+
+		c.how = END_FAILED_OPEN;
+		c.first = SIDE_NONE;
+		c.error = no_port ? EADDRNOTAVAIL : 0;
+		services_init(&all, 20);
+		for (unsigned i = 0; i <= SERVICES_MAX; i++) {
+			c.port[SIDE_SERVER] = (uint16_t)(1 + i);
+			add(&c);
+		}
+		assert_int_equal(all.v[0]->port, no_port ? 1 : 1 + SERVICES_MAX);
+		services_done(&all);
+	}
+}
+
 TEST(requests__are_counted_over_whole_connections)
 {
 	static const uint32_t carried[] = {0, 1, 1, 2, 3, 4, 5, 8, 9, 100, 100};
@@ -495,7 +568,8 @@ TEST(spans__mass_close_is_dense_and_replaces_nothing)
 	services_done(&all);
 }
 
-RUN(T(services__one_for_each_address_port_side_and_namespace), T(services__past_the_limit__are_counted),
+RUN(T(services__past_the_limit__a_scan_makes_room), T(services__past_the_limit__ten_failed_opens_stay),
+    T(services__one_for_each_address_port_side_and_namespace), T(services__past_the_limit__are_counted),
     T(requests__are_counted_over_whole_connections), T(closes__prompt_at_2_ms__idle_above_half_a_second),
     T(closes__fin_then_rst_by_the_same_side_within_1_ms), T(closes__rst_without_fin__by_kind),
     T(closes__close_notify_before_the_fin__is_the_close), T(closes__rst_to_who_said_close_notify__loses_nothing),
