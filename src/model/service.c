@@ -203,10 +203,8 @@ static void client_add(struct service *v, struct ip addr)
 
 	while (i < CLIENTS - 1 && t[i].n && !ip_eq(t[i].addr, addr))
 		i++;
-	if (t[i].n && !ip_eq(t[i].addr, addr)) {
+	if (t[i].n && !ip_eq(t[i].addr, addr))
 		t[i].over = t[i].n;
-		v->clients_more = true;
-	}
 	t[i].addr = addr;
 	t[i].n++;
 	for (; i > 0 && t[i].n > t[i - 1].n; i--) {
@@ -275,8 +273,6 @@ static void count_words(struct service *v, const struct conn *c)
 	vote(v->agent, &v->agent_lead, c->agent);
 	if (c->keep_alive_s)
 		v->keep_alive_s = c->keep_alive_s;
-	if (c->keep_alive_max)
-		v->keep_alive_max = c->keep_alive_max;
 	if (c->http & HTTP_REQUEST_CLOSE)
 		v->ask_request++;
 	else if (c->http & HTTP_REQUEST_10 && !(c->http & (HTTP_REQUEST_KEEP | HTTP_REQUEST_CUT)))
@@ -501,7 +497,6 @@ int services_add(struct services *s, const struct conn *c)
 		return 0;
 	}
 	v->conns++;
-	stretch(&v->from, &v->to, c);
 	if (c->grain > v->grain)
 		v->grain = c->grain;
 	client_add(v, c->addr[SIDE_CLIENT]);
@@ -511,7 +506,6 @@ int services_add(struct services *s, const struct conn *c)
 		count_failed(v, c);
 		return 0;
 	}
-	v->ended += (c->seen & SEEN_END) != 0;
 	v->open += !(c->seen & SEEN_END);
 	v->closing += !(c->seen & SEEN_END) && conn_closed_at(c);
 	v->timeouts += c->how == END_TIMEOUT;

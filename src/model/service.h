@@ -99,7 +99,6 @@ struct service {
 	uint64_t conns; /* records */
 	uint64_t open; /* not ended when the source stopped */
 	uint64_t closing; /* of those: one side has closed already */
-	uint64_t ended;
 	uint64_t whole; /* began and ended meanwhile: only they tell requests a connection */
 	uint64_t silent; /* of whole: no data either way */
 	uint64_t holes; /* the source lost parts of them */
@@ -107,13 +106,11 @@ struct service {
 	uint64_t no_syn; /* of failed: here, before a SYN was sent, not for want of a port */
 	uint64_t timeouts; /* ended by nobody */
 	uint64_t crossed; /* both FINs at once: a TIME_WAIT on each side */
-	nsec_t from, to; /* first start, last end; 0: none */
 	nsec_t grain; /* the coarsest of the records */
 	struct talkers no_port_by; /* who got EADDRNOTAVAIL */
 	struct talkers opener;
 	struct closes closes[2]; /* by side */
 	struct client client[CLIENTS]; /* most frequent first, approximately */
-	bool clients_more; /* there are more of them */
 
 	/* requests a connection, over whole ones */
 	uint64_t requests, requests_whole; /* sums, over all records, over whole ones */
@@ -129,7 +126,7 @@ struct service {
 	char server[CONN_TOKEN], agent[CONN_TOKEN]; /* what most said, approximately; "" nobody */
 	int64_t server_lead,
 		agent_lead; /* how many more said so than anything else (Boyer and Moore's majority vote) */
-	uint32_t keep_alive_s, keep_alive_max; /* as last announced */
+	uint32_t keep_alive_s; /* as last announced */
 
 	/* times */
 	uint64_t retransmits;
