@@ -188,13 +188,16 @@ static void judge_KA007(const struct cause *self, struct scene *c)
 {
 	struct idle t;
 	struct finding *f;
+	struct remedy *m;
 
 	if (!is_timeout(c, SIDE_CLIENT, &t))
 		return;
 	f = say_timeout(self, c, SIDE_CLIENT, &t);
 	append(f->what, sizeof(f->what), "%s", likely_client_idle(t.t, c->program[SIDE_CLIENT]).s);
 	cause_doubt(f, CONF_MEDIUM, "the client's code: a program that waits so long before it closes looks the same");
-	remedy_settings(f, CURE_POOL, c->program[SIDE_CLIENT]);
+	m = finding_remedy(
+		f, "None needed; a longer idle timeout of the pool saves connections that are soon opened again");
+	SAY(m->precondition, "it stays below the server's idle timeout, by more than 1 s and a round trip");
 }
 
 const struct cause cause_KA007 = {

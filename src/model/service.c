@@ -349,7 +349,9 @@ static void count_rst(struct closes *k, const struct conn *c, struct rng *rng)
 
 	k->rst++;
 	k->rst_kind[c->rst_kind < N_RST_KINDS ? c->rst_kind : RST_OTHER]++;
-	k->rst_prompt += (c->rst_kind == RST_CLEAN || c->rst_kind == RST_CUT) && known && gap <= RST_PROMPT;
+	/* with an answer due, or an error said (before all of the request was read), it is the kernel that resets */
+	k->rst_prompt += (c->rst_kind == RST_CUT || (c->rst_kind == RST_CLEAN && !c->unanswered && c->status < 400)) &&
+			 known && gap <= RST_PROMPT;
 	if (c->rst_kind == RST_CLEAN && known && gap > CLOSE_IDLE && !c->unanswered)
 		samples_add(&k->rst_idle, gap, rng);
 }

@@ -180,6 +180,7 @@ TEST(KA007__client_closes_after_constant_idle_time)
 	closes_many(60, SIDE_CLIENT, 90 * S + 100 * MS, 4);
 	assert_says(closes_one("CLIENT_IDLE_TIMEOUT 90.10s")->what, "Go net/http (IdleConnTimeout");
 	assert_int_equal(closes_one("CLIENT_IDLE_TIMEOUT 90.10s")->confidence, CONF_MEDIUM);
+	assert_says(closes_one("CLIENT_IDLE_TIMEOUT 90.10s")->remedies[0].action, "None needed");
 }
 
 TEST(KA007__think_time__silent)

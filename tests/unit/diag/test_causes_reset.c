@@ -82,6 +82,20 @@ TEST(RST004__after_an_error__says_which)
 	assert_says(f->remedies[3].action, "client_max_body_size");
 }
 
+/* The request was acknowledged and not read: the kernel's RST, not the program's. */
+TEST(RST004__reset_with_an_answer_due__is_no_linger_0)
+{
+	closes_init();
+	for (unsigned i = 0; i < 60; i++) {
+		struct conn c = closes_next_rst(SIDE_SERVER, 60 * US, RST_CLEAN);
+
+		c.unanswered = i % 2 == 0;
+		c.status = i % 2 ? 400 : 0;
+		closes_add(&c);
+	}
+	closes_one("SERVER_ABORT_RST");
+}
+
 TEST(RST004__idle_connections_reset__nothing_is_lost)
 {
 	const struct finding *f;
@@ -269,7 +283,7 @@ RUN(T(RST003__complete_answers__inform), T(RST003__unread_answers__warn),
     T(RST004__after_an_error__says_which), T(RST004__idle_connections_reset__nothing_is_lost),
     T(RST004__idle_edge_and_an_answer_due__may_lose), T(RST004__upload_cut_short__may_lose_the_answer),
     T(RST004__late_data_of_another_kind__silent), T(RST004__below_one_in_a_hundred_or_five__silent),
-    T(RST004__answers_of_unknown_connections__are_no_aborts),
+    T(RST004__answers_of_unknown_connections__are_no_aborts), T(RST004__reset_with_an_answer_due__is_no_linger_0),
     T(RST005__server_resets_right_after_its_answer__medium_from_a_capture),
     T(RST005__kernel_knows__high_for_either_side), T(RST005__client_in_a_capture__is_not_accused),
     T(RST005__haproxy_towards_servers__harmless), T(RST006__within_a_millisecond__loses_answers),
