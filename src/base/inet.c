@@ -108,7 +108,12 @@ bool inet_parse(const char *text, uint8_t ret[16])
 	return true;
 }
 
-static unsigned group(const uint8_t a[16], int i) { return (unsigned)a[2 * i] << 8 | a[2 * i + 1]; }
+static unsigned group(const uint8_t a[16], int i)
+{
+	const uint8_t *at = a + 2 * (size_t)i;
+
+	return (unsigned)at[0] << 8 | at[1];
+}
 
 /* The longest run of at least two zero groups is written "::", the first of equals (RFC 5952 4.2). */
 static void longest_zero_run(const uint8_t a[16], int *ret_at, int *ret_len)
