@@ -195,8 +195,6 @@ static void keep_alive_field(struct conn *c, struct word value)
 
 		if (word_is(name, "timeout"))
 			c->keep_alive_s = number32(rest);
-		else if (word_is(name, "max"))
-			c->keep_alive_max = number32(rest);
 	}
 }
 

@@ -105,7 +105,7 @@ struct conn {
 	/* what was said (SEEN_HEADERS) */
 	uint32_t http; /* HTTP_... */
 	uint16_t status; /* of the newest response; 0: none was read */
-	uint32_t keep_alive_s, keep_alive_max; /* Keep-Alive: timeout=, max= of a response; 0: not said */
+	uint32_t keep_alive_s; /* Keep-Alive: timeout= of a response; 0: not said */
 	char server[CONN_TOKEN], agent[CONN_TOKEN]; /* first word of Server:, User-Agent:, printable; "" unknown */
 
 	/* live only */

@@ -11,7 +11,7 @@
 
 enum {
 	SERVICES_MAX =
-		1024, /* kept apart; past that a few failed opens make room, else connections are counted in dropped */
+		1024, /* kept apart; then those of a few failed opens make room, else more are counted in dropped */
 	SERVICE_SLOTS = 4 * SERVICES_MAX,
 	SAMPLES = 128,
 	TALKERS = 4,
@@ -68,8 +68,7 @@ struct closes {
 	uint64_t unused; /* of fin: no request at all */
 	uint64_t unanswered; /* of fin and rst: a request stood without its whole answer */
 	uint64_t fin_then_rst; /* of fin: its own RST followed within FIN_THEN_RST, not because of late data */
-	uint64_t
-		cut_short; /* of fin: plain HTTP, right after the last data, and the peer was still sending: it met a RST */
+	uint64_t cut_short; /* of fin: plain HTTP, prompt, and the peer was still sending, which met a RST */
 	uint64_t notified; /* of fin: by close_notify, and the other side was quicker to send a FIN or RST */
 	uint64_t half_close; /* of fin: data came after it and were taken */
 	uint64_t errors; /* of fin and rst: the newest answer was read, and is an error (400 and above) */

@@ -229,6 +229,5 @@ struct proc_text {
 	char s[160];
 };
 bool proc_is_same(const struct proc *a, const struct proc *b); /* by pid and name: a pid may be used again */
-int32_t
-tw_owner_most(const struct tw_owner *o); /* index of who closed more than half of those known; -1: nobody is known to */
+int32_t tw_owner_most(const struct tw_owner *o); /* index of who closed more than half of those known; -1: nobody */
 struct proc_text proc_text(const struct proc *p); /* "nginx[812]" or "nginx[812] in 3f2c1a..."; "" for NULL */

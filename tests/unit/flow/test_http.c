@@ -36,7 +36,6 @@ TEST(http__one_exchange__read)
 	assert_string_equal(c->agent, "curl/7.88");
 	assert_string_equal(c->server, "");
 	assert_int_equal(c->keep_alive_s, 5);
-	assert_int_equal(c->keep_alive_max, 99);
 	assert_int_equal(c->status, 200);
 	assert_false(c->unanswered);
 }
